@@ -1,0 +1,33 @@
+"""Random matrices of sparse neuronal networks with heterogeneous timescales.
+
+Public names are resolved on first use, so that ``import rmtlib`` loads nothing else and
+``rmtlib.symbolic`` works with sympy alone.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+# public name -> module that holds it
+_NAMES: dict[str, str] = {
+    **dict.fromkeys(
+        ["ConvergenceError", "NotApplicableError", "RmtError", "ValidationError"], "errors"
+    ),
+}
+_MODULES = ("errors", "laws", "ensemble", "network", "spectrum", "solve", "theory", "symbolic", "plot", "widgets")
+
+__all__ = sorted(_NAMES)
+
+
+def __getattr__(name: str):
+    if name in _NAMES:
+        return getattr(import_module(f"rmtlib.{_NAMES[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"rmtlib.{name}")
+    raise AttributeError(f"module 'rmtlib' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*_NAMES, *_MODULES, "__version__"])
