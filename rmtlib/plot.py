@@ -366,11 +366,11 @@ def spectrum(
         on_bar = np.zeros(values.shape, bool)
         if bar is not None and bar.ndim == 1 and bar.size:
             on_bar = _coincide(values, bar)
-        _scatter(ax, values[~on_bar], "bulk", label)
+        scatter(ax, values[~on_bar], "bulk", label)
         if on_bar.any():
-            _scatter(ax, values[on_bar], "bar", "bar")
+            scatter(ax, values[on_bar], "bar", "bar")
     elif bar is not None and bar.ndim == 1:
-        _scatter(ax, bar.astype(complex), "bar", "bar")
+        scatter(ax, bar.astype(complex), "bar", "bar")
     if edge is not None:
         style = role("edge")
         for i, curve in enumerate(_curves(edge)):
@@ -398,13 +398,13 @@ def spectrum(
     if title:
         ax.set_title(title)
     if legend and ax.get_legend_handles_labels()[0]:
-        _legend_below(ax)
+        legend_below(ax)
     return stamp(ax, n=n, samples=samples, seed=seed)
 
 
-def _legend_below(ax: Axes) -> None:
-    """The legend in rows under the axis label and the stamp, where it hides no eigenvalue."""
-    down = ScaledTranslation(0, -44 / 72, ax.figure.dpi_scale_trans)
+def legend_below(ax: Axes, stamped: bool = True) -> None:
+    """The legend in rows under the axis label (and the stamp), where it hides no eigenvalue."""
+    down = ScaledTranslation(0, -(44 if stamped else 34) / 72, ax.figure.dpi_scale_trans)
     ax.legend(
         loc="upper center", bbox_to_anchor=(0.5, 0.0), bbox_transform=ax.transAxes + down, ncols=2,
         frameon=False, borderaxespad=0, columnspacing=1.6,
@@ -426,7 +426,8 @@ def _coincide(values: np.ndarray, bar: np.ndarray) -> np.ndarray:
     return (np.abs(values.imag) <= 1e-8 * scale) & (near <= 1e-8 * scale)
 
 
-def _scatter(ax: Axes, values: np.ndarray, name: str, label: str) -> None:
+def scatter(ax: Axes, values: np.ndarray, name: str, label: str | None) -> None:
+    """Complex numbers as markers of a role, smaller when there are more of them."""
     style = role(name)
     size = float(np.clip(90.0 / np.sqrt(max(values.size, 1)), 1.6, 4.5))
     options: dict[str, Any] = {"markersize": size, "markeredgewidth": 0.0, "alpha": 1.0}
