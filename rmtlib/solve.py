@@ -103,7 +103,9 @@ class Solution:
         return float(self.value)
 
     def __getitem__(self, key) -> Solution:
-        parts = (np.asarray(part)[key] for part in (self.value, self.error, self.residual, self.iterations, self.status))
+        parts = (
+            np.asarray(part)[key] for part in (self.value, self.error, self.residual, self.iterations, self.status)
+        )
         return Solution(*parts, self.method)
 
     def __repr__(self) -> str:

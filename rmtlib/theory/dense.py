@@ -193,7 +193,7 @@ def system(ensemble, n: int | None = None) -> System:
         fractions,
         np.asarray(ensemble.input_variance(n), float),
         np.asarray(ensemble.input_mean(n), float),
-        np.asarray(ensemble.reciprocal_covariance(), float),
+        np.asarray(ensemble.reciprocal_covariance(n), float),
         float(ensemble.leak),
         scale,
     )
@@ -472,7 +472,13 @@ def _general(sys, members, z, eta, nodes, state, derivative=True):
         ipq = ip * iq @ h2
         iyx = -(inv * iy @ h2) * x[:, 0]
         grad[:, 0, :, k] = np.stack(
-            [ipq, -(inv * inv @ (w * h**4)) * x[:, 0] ** 2, (inv * iq @ (w * h**3)) * x[:, 0], (inv * ip @ (w * h**3)) * x[:, 0]], -1
+            [
+                ipq,
+                -(inv * inv @ (w * h**4)) * x[:, 0] ** 2,
+                (inv * iq @ (w * h**3)) * x[:, 0],
+                (inv * ip @ (w * h**3)) * x[:, 0],
+            ],
+            -1,
         )
         grad[:, 1, :, k] = np.stack([-(iy * iy @ w), ipq, iy * iq @ h1, iy * ip @ h1], -1)
         grad[:, 2, :, k] = np.stack([-(iq * iy @ h1), -(inv * iq @ (w * h**3)) * x[:, 0], iq * iq @ h2, iyx], -1)
@@ -519,8 +525,12 @@ def _newton(sys, members, z, eta, nodes, state, steps, tol=1e-13):
         cur = _State(x[todo], y[todo], th[todo], th2[todo], res[todo], its[todo])
         _, residual, jac, _ = _general(sys, members, z[todo], eta, nodes, cur)
         its[todo] += 1
-        size = np.concatenate([np.broadcast_to(np.max(np.abs(c), -1, keepdims=True), c.shape) for c in (cur.x, cur.y)], -1)
-        top = np.maximum(np.max(np.abs(cur.theta), -1, keepdims=True), np.sqrt(np.max(np.abs(cur.x * cur.y), -1, keepdims=True)))
+        size = np.concatenate(
+            [np.broadcast_to(np.max(np.abs(c), -1, keepdims=True), c.shape) for c in (cur.x, cur.y)], -1
+        )
+        top = np.maximum(
+            np.max(np.abs(cur.theta), -1, keepdims=True), np.sqrt(np.max(np.abs(cur.x * cur.y), -1, keepdims=True))
+        )
         size = np.concatenate([size, np.broadcast_to(top, (len(todo), 2 * m))], -1) + 1e-300
         res[todo] = np.max(np.abs(residual) / size, -1)
         jac = _border(jac, cur, eta)
@@ -572,7 +582,9 @@ def _theta_newton(sys, members, z, nodes, theta, steps=60):
 def _approach(sys, members, z, eta, nodes):
     """A state near the solution at ``eta``, from the contraction at large eta downwards."""
     n, m = len(z), len(members)
-    spread = np.sqrt(perron((sys.variance[np.ix_(members, members)] * [np.dot(w, h**2) for _, h, w in nodes])[None])[0][0])
+    spread = np.sqrt(
+        perron((sys.variance[np.ix_(members, members)] * [np.dot(w, h**2) for _, h, w in nodes])[None])[0][0]
+    )
     unit = np.full((n, m), max(spread, abs(eta), 1e-300), complex)
     zero = np.zeros((n, m), complex)
     state = _State(unit, unit.copy(), zero, zero.copy(), np.zeros(n), np.zeros(n, int))
@@ -593,8 +605,28 @@ def outside_theta(sys, members, z, nodes):
     return _theta_newton(sys, members, z, nodes, state.theta)
 
 
+def cut_theta(sys, members, z, nodes):
+    """``theta`` of a symmetric class in the closed upper half plane, its cut included: from large Im z downwards."""
+    theta, residual = None, None
+    reach = 1 + np.abs(z)
+    for shift in (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-6, 0.0):
+        moved = z + 1j * shift * reach
+        if theta is None:
+            theta, residual = outside_theta(sys, members, moved, nodes)
+        else:
+            theta, residual = _theta_newton(sys, members, moved, nodes, theta, steps=100)
+    return theta, residual
+
+
 def _solve_general(sys, members, z, eta, nodes, start):
     n, m = len(z), len(members)
+    if eta == 0 and sys.symmetry(members) == 1:
+        zero = np.zeros((n, m), complex)
+        if start is None:
+            theta, residual = cut_theta(sys, members, z, nodes)
+        else:
+            theta, residual = _theta_newton(sys, members, z, nodes, start.theta, steps=100)
+        return _State(zero, zero.copy(), theta, theta.conj(), residual, np.ones(n, int))
     if start is None:
         state, spread = _approach(sys, members, z, eta, nodes)
     else:
@@ -719,6 +751,7 @@ def _refine(sys, members, z, quantity, eta, tol, coupled):
     residual, iterations, status = np.zeros(n), np.zeros(n, int), np.full(n, int(Status.QUADRATURE))
     todo = np.arange(n)
     start, last_nodes, previous = None, None, np.full(n, np.nan, complex)
+    scale_of = np.zeros(n)
     for level in _LEVELS:
         nodes = [sys.rule(k, level) for k in members]
         exact = last_nodes is not None and all(
@@ -762,7 +795,9 @@ def _refine(sys, members, z, quantity, eta, tol, coupled):
         if not todo.size:
             break
     for i in todo[status[todo] == Status.QUADRATURE]:
-        _refine_split(sys, members, z[i], quantity, tol, coupled and eta == 0, (value, error, residual, iterations, status), i)
+        _refine_split(
+            sys, members, z[i], quantity, tol, coupled and eta == 0, (value, error, residual, iterations, status), i
+        )
     status[~np.isfinite(value)] = Status.SINGULAR
     bad = residual > max(1e-10, 1e-3 * tol)
     status[bad & (status == Status.CONVERGED)] = Status.NOT_CONVERGED

@@ -24,7 +24,7 @@ import numpy as np
 from ..errors import ConvergenceError, NotApplicableError
 from ..laws import Independent
 from ..solve import bracketed_root
-from .dense import System, outside_theta, perron, split_tau
+from .dense import System, outside_theta, split_tau
 
 __all__ = ["EdgeFunction"]
 
@@ -209,7 +209,9 @@ def _grid(edge, points):
     tau, weight, spread = [], [], 0.0
     for members in sys.classes:
         m2 = [sys.tau_rule(k, _LEVELS[1]) for k in members]
-        spread = max(spread, np.sqrt(_root((sys.variance[np.ix_(members, members)] * [w @ h2 for _, w, _, h2 in m2])[None])[0]))
+        spread = max(
+            spread, np.sqrt(_root((sys.variance[np.ix_(members, members)] * [w @ h2 for _, w, _, h2 in m2])[None])[0])
+        )
     for k in coupled:
         t, w, _, _ = sys.tau_rule(k, _LEVELS[1])
         tau.append(t)
@@ -353,7 +355,7 @@ def _axis_root(edge, members):
 
 
 def _rightmost(edge, curve):
-    """Rightmost point of one level curve: Newton on (rho = 1, d rho/dy = 0) from its rightmost vertex, by bisection in y."""
+    """Rightmost point of one level curve: bounded maximisation in y of its right end, around the rightmost vertex."""
     from scipy.optimize import minimize_scalar
 
     k = int(np.argmax(curve.real))
@@ -455,7 +457,14 @@ def _theta_at(sys, z, level, strength):
     theta = np.zeros(len(sys.fractions), complex)
     upper = np.array([z if z.imag >= 0 else np.conj(z)])
     scaled = System(
-        sys.populations, sys.fractions, sys.variance, sys.mean, strength * sys.reciprocal, sys.leak, sys.scale, sys._cache
+        sys.populations,
+        sys.fractions,
+        sys.variance,
+        sys.mean,
+        strength * sys.reciprocal,
+        sys.leak,
+        sys.scale,
+        sys._cache,
     )
     for members in sys.classes:
         if scaled.has_reciprocity(members):
@@ -498,7 +507,9 @@ def _continue_outliers(edge, start):
     for z in start:
         for strength in (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0):
             z = _secant(
-                lambda s, strength=strength: _determinant(sys, s, level, _theta_at(sys, complex(s), level, strength)), z, 1e-11
+                lambda s, strength=strength: _determinant(sys, s, level, _theta_at(sys, complex(s), level, strength)),
+                z,
+                1e-11,
             )
             if not np.isfinite(z):
                 break
