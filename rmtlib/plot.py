@@ -17,6 +17,7 @@ from importlib import import_module, resources
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.style
 import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes

@@ -1,6 +1,8 @@
 """Figures show what they are given, in colours that everyone can tell apart."""
 
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -212,3 +214,10 @@ def test_a_stored_figure_is_small():
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     assert len(data) < 110_000  # base64 in a notebook: < 150 kB
     assert 300 < size["width"] < 700
+
+
+def test_style_needs_nothing_else_to_be_imported():
+    run = subprocess.run(
+        [sys.executable, "-c", "import rmtlib; rmtlib.plot.use_style()"], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
