@@ -5,6 +5,7 @@ REPOSITORY=https://github.com/owner/name adds Binder and Colab buttons to every 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -26,8 +27,13 @@ def main() -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
     # what goes beside the pages: MathJax and the frames of the explorations
     shutil.copytree(".vendor/site", BUILD / "extra")
-    if Path("book/explorers").is_dir():
-        shutil.copytree("book/explorers", BUILD / "extra/book/explorers")
+    frames = BUILD / "extra/book/explorers"
+    frames.mkdir(parents=True)
+    for source in Path("book/explorers").glob("*.json"):
+        shutil.copy(source, frames)
+        # the same for a page opened from disk, which may load a script but not fetch a file
+        script = f"rmtExplorers[{json.dumps(source.stem)}] = {source.read_text(encoding='utf-8')};"
+        (frames / f"{source.stem}.js").write_text(script, encoding="utf-8")
     start = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
     build = [*run, "-c", start, "build", ".", "-n", "-W", "--keep-going", "--quiet"]
     if code := subprocess.run([*build, "--config", configuration()]).returncode:
@@ -39,6 +45,7 @@ def configuration() -> Path:
     """_config.yml, with the buttons of the repository where one is named."""
     repository = os.environ.get("REPOSITORY")
     settings = yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8"))
+    settings["sphinx"]["local_extensions"] = {"offline": str(ROOT / "tools")}  # read from elsewhere
     if repository:
         settings["repository"] = {"url": repository, "branch": os.environ.get("BRANCH", "main")}
         settings["launch_buttons"] |= {
