@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from importlib import resources
+from importlib import import_module, resources
 from typing import Any
 
 import matplotlib as mpl
+import matplotlib.style
 import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
@@ -36,7 +37,7 @@ ROLES: dict[str, dict[str, Any]] = {
     "bulk": {"color": "#1f5fa8", "marker": "o", "linestyle": "-"},  # sampled eigenvalues
     "bar": {"color": "#d1570a", "marker": "|", "linestyle": "-"},  # eigenvalues -leak/tau, exactly
     "edge": {"color": "#111111", "marker": "x", "linestyle": "-"},  # theory
-    "outlier": {"color": "#9b2d86", "marker": "D", "linestyle": ":"},  # from mean structure
+    "outlier": {"color": "#8c1c6a", "marker": "D", "linestyle": ":"},  # from mean structure
     "second": {"color": "#12805c", "marker": "s", "linestyle": "--"},
     "third": {"color": "#b8860b", "marker": "^", "linestyle": "-."},
     "muted": {"color": "#777777", "marker": ".", "linestyle": (0, (1, 1))},
@@ -96,7 +97,7 @@ def use_style(notebook_format: str = "retina") -> None:
     shell = get_ipython()
     if shell is None or not hasattr(shell, "kernel"):
         return
-    import matplotlib.pyplot  # noqa: F401  the backend sets its own formats when this is first imported
+    import_module("matplotlib.pyplot")  # the backend sets its own formats when this is first imported
 
     set_matplotlib_formats(notebook_format)
     if notebook_format != "svg":

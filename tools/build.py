@@ -5,7 +5,6 @@ REPOSITORY=https://github.com/owner/name adds Binder and Colab buttons to every 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -27,13 +26,12 @@ def main() -> None:
     shutil.rmtree(BUILD, ignore_errors=True)
     # what goes beside the pages: MathJax and the frames of the explorations
     shutil.copytree(".vendor/site", BUILD / "extra")
-    frames = BUILD / "extra/book/explorers"
-    frames.mkdir(parents=True)
-    for source in Path("book/explorers").glob("*.json"):
-        shutil.copy(source, frames)
-        # the same for a page opened from disk, which may load a script but not fetch a file
-        script = f"rmtExplorers[{json.dumps(source.stem)}] = {source.read_text(encoding='utf-8')};"
-        (frames / f"{source.stem}.js").write_text(script, encoding="utf-8")
+    if Path("book/explorers").is_dir():
+        frames = BUILD / "extra/book/explorers"
+        shutil.copytree("book/explorers", frames)
+        for path in frames.glob("*.json"):  # a page opened from disk may load a script, but not fetch numbers
+            text = path.read_text(encoding="utf-8")
+            path.with_suffix(".js").write_text(f'rmtExplorers["{path.stem}"] = {text}', encoding="utf-8")
     start = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
     build = [*run, "-c", start, "build", ".", "-n", "-W", "--keep-going", "--quiet"]
     if code := subprocess.run([*build, "--config", configuration()]).returncode:
