@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 import rmtlib as rmt
@@ -374,3 +376,151 @@ def test_masses_add_to_one(ens):
     expected = 1.0 if ens.is_dense else 0.2
     assert error < 0.05
     assert abs(mass - expected) < error
+
+
+# --- properties, networks, bad input ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quantity", ["resolvent", "density"])
+@pytest.mark.parametrize(
+    "joint",
+    [
+        rmt.Independent(stats.beta(2, 2, loc=0.5, scale=1.5), stats.beta(2, 3, loc=0.3, scale=0.7)),
+        rmt.Independent(stats.lognorm(0.4), 0.8),
+        rmt.GaussianCopula(stats.beta(2, 2, loc=0.5, scale=1.5), stats.beta(2, 3, loc=0.3, scale=0.7), 0.6),
+    ],
+    ids=["beta", "lognormal", "copula"],
+)
+def test_stated_error_covers_the_true_one(joint, quantity):
+    """Coarse solutions against fine ones: inside, at 0.999 of the edge, on the real axis and next to it."""
+    ens = rmt.Ensemble(rmt.Population("a", joint=joint), rmt.Synapses.dense(0.9))
+    curve = np.concatenate(rmt.spectral_edge(ens))
+    curve = curve[curve.real > -4]
+    axis = np.linspace(curve.real.min(), curve.real.max(), 17)[1:-1]
+    z = np.concatenate([-1 + 0.999 * (curve[::20] + 1), -1 + 0.5 * (curve[::30] + 1), axis, axis + 1e-3j])
+    func = getattr(rmt, quantity)
+    coarse, fine = func(ens, z, tol=1e-6), func(ens, z, tol=1e-11)
+    error = np.abs(coarse.value - fine.value)
+    assert np.all(error <= coarse.error + fine.error)
+    assert np.max(error) < 1e-6 * np.max(np.abs(fine.value))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    lo=st.floats(0.1, 5),
+    ratio=st.floats(1.2, 20),
+    std=st.floats(0.3, 3),
+    gain=st.floats(0.2, 1.5),
+    leak=st.floats(0.2, 2),
+)
+def test_edge_and_density_properties(lo, ratio, std, gain, leak):
+    tau = stats.beta(2, 2, loc=lo, scale=lo * (ratio - 1))
+    pop = rmt.Population("a", tau=tau, gain=rmt.Discrete([0.5 * gain, gain], [0.5, 0.5]))
+    ens = rmt.Ensemble(pop, rmt.Synapses.dense(std), leak=leak)
+    for curve in rmt.spectral_edge(ens, points=60):
+        assert curve[0] == curve[-1]
+        assert np.median(np.abs(rmt.edge_function(ens, curve) - 1)) < 1e-12
+        away = curve[np.abs(curve.imag) > 0]
+        np.testing.assert_allclose(rmt.edge_function(ens, away), 1, atol=1e-9)
+    right = rmt.spectral_abscissa(ens, "bulk")
+    z = right - 3 / lo * np.linspace(-0.2, 1, 8)[:, None] + 1j / lo * np.array([0.0, 0.3, 1.0])
+    rho = rmt.density(ens, z, throw=False)
+    assert np.all(rho.value >= 0)
+    inside = rmt.edge_function(ens, z) > 1
+    assert np.all((rho.value > 0) == inside)
+    # marginality does not depend on tau
+    margin = std**2 * (0.5 * gain**2 + 0.5 * (0.5 * gain) ** 2) / leak**2
+    assert (right > 0) == (margin > 1)
+
+
+def test_two_timescales_give_two_ovals():
+    ens = rmt.Ensemble(rmt.Population("a", tau=rmt.Discrete([1.0, 10.0], [0.5, 0.5])), rmt.Synapses.dense(0.5))
+    curves = rmt.spectral_edge(ens)
+    assert len(curves) == 2
+    np.testing.assert_allclose(np.concatenate([rmt.edge_function(ens, c) for c in curves]), 1, rtol=1e-11)
+    # counter-clockwise, so each encloses its share of the eigenvalues: (1/2 pi i) of the contour integral of g
+    shares = []
+    for curve in curves:
+        centre, radius = curve.mean(), 1.05 * np.max(np.abs(curve - curve.mean()))
+        shares.append(disc_share(ens, centre, radius))
+    np.testing.assert_allclose(shares, [0.5, 0.5], atol=1e-9)
+
+
+def test_abscissa_parts():
+    ens = rmt.core_periphery()
+    assert rmt.spectral_abscissa(ens, "bar") == pytest.approx(-1 / 125)
+    (curve,) = rmt.spectral_edge(ens)
+    assert rmt.spectral_abscissa(ens, "bulk") == pytest.approx(curve.real.max(), rel=1e-9)
+    assert rmt.spectral_abscissa(rmt.elliptic(0.5), "bulk") == pytest.approx(1.5)
+    assert rmt.spectral_abscissa(rmt.elliptic(-0.5, leak=1.0), "bulk") == pytest.approx(-0.5)
+    assert rmt.spectral_abscissa(rmt.wigner()) == pytest.approx(2.0)
+    assert rmt.spectral_abscissa(rmt.rajan_abbott(0.5, 6.0, -2.0, 1.0, 1.3), "outliers") == pytest.approx(2.0)
+    with pytest.raises(rmt.ValidationError, match="bulk, bar, outliers"):
+        rmt.spectral_abscissa(ens, "blob")
+
+
+def test_fixed_probability_needs_a_size():
+    pops = [rmt.Population("E", 0.8), rmt.Population("I", 0.2)]
+    block = rmt.Synapses(stats.norm(-0.1, 0.2), probability=0.2)
+    ens = rmt.Ensemble(pops, {("E", "I"): block, ("I", "I"): block})
+    with pytest.raises(rmt.ValidationError, match="pass n"):
+        rmt.spectral_edge(ens)
+    sources = 0.2 * 1500
+    (curve,) = rmt.spectral_edge(ens, n=1500)
+    variance = (sources - 1) * (0.2 * 0.04 + 0.16 * 0.01)
+    np.testing.assert_allclose(np.abs(curve + 1), np.sqrt(variance), rtol=1e-9)
+    assert rmt.bar(ens).weight == pytest.approx(0.8)
+
+
+def test_network_resolvent_and_density():
+    net = heterogeneous().sample(60, seed=2)
+    z = np.array([-0.5 + 0.4j, 0.3])
+    b = np.diag(net.leak + z[0] * net.tau) - net.weights * net.gain[None, :]
+    np.testing.assert_allclose(rmt.resolvent(net, z).value[0], np.mean(net.tau * np.diag(np.linalg.inv(b))), rtol=1e-10)
+    np.testing.assert_allclose(rmt.resolvent(net, z, eta=1e-9).value, rmt.resolvent(net, z).value, rtol=1e-8)
+    eta, d = 0.3, 1e-5
+    g = lambda p: rmt.resolvent(net, p, eta=eta).value
+    slope = (g(z + d) - g(z - d) + 1j * (g(z + 1j * d) - g(z - 1j * d))) / (4 * d * np.pi)
+    np.testing.assert_allclose(rmt.density(net, z, eta=eta).value, slope.real, rtol=1e-6)
+    with pytest.raises(rmt.NotApplicableError, match="eta > 0"):
+        rmt.density(net, z)
+    for question in (rmt.spectral_edge, rmt.outliers):
+        with pytest.raises(rmt.NotApplicableError, match="Ensemble"):
+            question(net)
+    with pytest.raises(rmt.NotApplicableError, match="atoms"):
+        rmt.bar(net).density(0.0)
+
+
+def test_bad_input():
+    ens = rmt.ginibre()
+    for question in (rmt.resolvent, rmt.density, rmt.edge_function):
+        with pytest.raises(rmt.ValidationError, match="NaN"):
+            question(ens, [0.1, np.nan])
+        with pytest.raises(rmt.ValidationError, match="numbers"):
+            question(ens, ["a"])
+    with pytest.raises(rmt.ValidationError, match="dense, exact"):
+        rmt.resolvent(ens, 0.0, method="saddel")
+    with pytest.raises(rmt.NotApplicableError, match="does not apply"):
+        rmt.resolvent(ens, 0.0, method="exact")
+    with pytest.raises(rmt.NotApplicableError, match='method="dense"'):
+        rmt.density(rmt.core_periphery(), 0.0)
+    with pytest.raises(rmt.ValidationError, match="eta"):
+        rmt.resolvent(ens, 0.0, eta=-1.0)
+    with pytest.raises(rmt.ValidationError, match="tol"):
+        rmt.resolvent(ens, 0.0, tol=0.0)
+    with pytest.raises(rmt.ValidationError, match="points"):
+        rmt.spectral_edge(ens, points=3)
+    with pytest.raises(rmt.ValidationError, match="Ensemble"):
+        rmt.outliers("ginibre")
+    with pytest.raises(rmt.NotApplicableError, match="line"):
+        rmt.spectral_edge(rmt.elliptic(-1.0))
+
+
+def test_shapes_follow_z():
+    ens = rmt.ginibre()
+    assert rmt.resolvent(ens, 0.5).shape == ()
+    assert complex(rmt.resolvent(ens, 0.5)) == pytest.approx(0.5)
+    assert float(rmt.density(ens, 0.5)) == pytest.approx(1 / np.pi)
+    grid = rmt.density(ens, np.zeros((2, 3)))
+    assert grid.shape == grid.error.shape == np.asarray(grid).shape == (2, 3)
+    assert rmt.resolvent(ens, []).shape == (0,)

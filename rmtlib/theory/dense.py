@@ -593,7 +593,8 @@ def theta_newton(sys, members, z, nodes, theta, steps=60):
         jac[:, np.arange(m), np.arange(m)] -= 1
         scale = np.max(np.abs(now), -1) + np.max(np.abs(value @ r.T), -1) + 1e-300
         if m == 1:
-            step = -residual / np.where(jac[:, :, 0] == 0, 1e-300, jac[:, :, 0])
+            with np.errstate(all="ignore"):  # a point that has no solution ends as NaN and is reported
+                step = -residual / jac[:, :, 0]
         else:
             jac[~np.all(np.isfinite(jac), axis=(-1, -2))] = np.eye(m)
             step = -np.linalg.solve(jac, residual[..., None])[..., 0]
