@@ -885,11 +885,11 @@ def finite_p_variance() -> sp.Eq:
     --------
     >>> from rmtlib.symbolic import finite_p_variance
     >>> finite_p_variance()
-    Eq(V, N*(mu**2*(-p**2 + p) + p*sigma**2))
+    Eq(V, N*p*(mu**2*(1 - p) + sigma**2))
     """
     second = _S.p * (_S.mu**2 + _S.sigma**2)  # s**2 = s
-    variance = sp.collect(sp.expand(second - (_S.p * _S.mu) ** 2), [_S.mu, _S.sigma])
-    return sp.Eq(_S.V, _S.N * variance, evaluate=False)
+    variance = sp.collect(sp.expand((second - (_S.p * _S.mu) ** 2) / _S.p), _S.mu)
+    return sp.Eq(_S.V, _S.N * _S.p * variance, evaluate=False)
 
 
 def sparse_variance() -> sp.Eq:
