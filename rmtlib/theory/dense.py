@@ -774,7 +774,7 @@ def solve(sys: System, z: np.ndarray, quantity: str = "resolvent", eta: complex 
             groups = [(np.arange(len(sys.fractions)), True)]
     elif eta != 0:
         groups = [(np.arange(len(sys.fractions)), True)]
-    for members, coupled in groups:
+    for members, coupled in groups if n else []:
         if not coupled and quantity == "density":
             continue  # these eigenvalues lie on the bar
         part = _refine(sys, members, points, quantity, eta, tol, coupled)
