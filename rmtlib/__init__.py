@@ -15,6 +15,39 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(
         ["ConvergenceError", "NotApplicableError", "RmtError", "ValidationError"], "errors"
     ),
+    **dict.fromkeys(
+        [
+            "Constant",
+            "Continuous",
+            "Discrete",
+            "Empirical",
+            "EmpiricalJoint",
+            "GaussianCopula",
+            "Independent",
+            "Mixture",
+            "as_law",
+        ],
+        "laws",
+    ),
+    **dict.fromkeys(
+        [
+            "Ensemble",
+            "Population",
+            "Reciprocity",
+            "Synapses",
+            "block",
+            "core_periphery",
+            "dale",
+            "elliptic",
+            "ginibre",
+            "oriented_sparse",
+            "rajan_abbott",
+            "sample_many",
+            "wigner",
+        ],
+        "ensemble",
+    ),
+    **dict.fromkeys(["Network", "load"], "network"),
 }
 _MODULES = ("errors", "laws", "ensemble", "network", "spectrum", "solve", "theory", "symbolic", "plot", "widgets")
 

@@ -1,0 +1,38 @@
+# The two commands: `make book` and `make test`. The README has the plain commands behind them.
+PYTHON ?= python3
+VENV   ?= .venv
+CHAPTER ?=
+RUN = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python
+
+.PHONY: book test execute serve live bench lint lock env clean
+.DEFAULT_GOAL := book
+
+env:                ## the pinned environment, in .venv
+	@$(PYTHON) tools/setup_env.py $(VENV)
+
+book: env           ## the website, in _build/html
+	@$(RUN) tools/build.py
+
+execute: env        ## run what is stale, or CHAPTER=book/front/tour, or CHAPTER=--all
+	@$(RUN) tools/execute.py $(CHAPTER)
+
+serve: book         ## the website on http://localhost:8000
+	@$(RUN) tools/serve.py
+
+live: book          ## the same with a kernel behind the pages
+	@$(RUN) tools/serve.py --live
+
+lint: env
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check tools tests/site
+
+test: lint book     ## everything that is claimed, checked
+	@$(RUN) tools/vendor.py chromium
+	@$(RUN) -m pytest
+
+lock: env           ## requirements.in -> requirements.txt
+	@$(VENV)/bin/python -m uv pip compile requirements.in --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -o requirements.txt
+
+clean:
+	rm -rf _build
