@@ -98,9 +98,6 @@ def normalise(notebook: nbformat.NotebookNode) -> None:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", []):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-            # one picture, not its size in the text as well
-            if "image/png" in output.get("data", {}) or "image/svg+xml" in output.get("data", {}):
-                output["data"].pop("text/plain", None)
 
 
 def complaints(notebook: nbformat.NotebookNode) -> list[str]:
