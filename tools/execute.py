@@ -76,6 +76,7 @@ def execute(md: Path) -> nbformat.NotebookNode:
         timeout=600,
         kernel_name="python3",
         extra_arguments=["--log-level=ERROR"],
+        coalesce_streams=True,  # how prints fall into messages is a matter of timing
         resources={"metadata": {"path": str(md.parent)}},
     )
     with client.setup_kernel(env=environment):
