@@ -104,7 +104,9 @@ class EdgeFunction:
             got = np.zeros(len(zt))
             for offset, weight in split_tau(law.tau, centre, level):
                 x = offset / self.sys.scale
-                got += np.sum(weight / (x**2 + (self.sys.leak * zt.imag / np.abs(zt) ** 2)[:, None] ** 2), -1)
+                distance = x**2 + (self.sys.leak * zt.imag / np.abs(zt) ** 2)[:, None] ** 2
+                # at the end of the law both the weight and the distance may underflow to 0
+                got += np.sum(np.divide(weight, distance, out=np.zeros(distance.shape), where=weight > 0), -1)
             got *= h2 / np.abs(zt) ** 2
             out[todo] = got
             keep = ~(np.abs(got - last[todo]) <= rtol * got)
