@@ -5,8 +5,10 @@
 Density: a 100 x 100 grid over the support of an ensemble with independent Beta timescales and gains, with 100
 points at 0.999 of the edge, against the plain loop: for each z a damped fixed-point iteration of (X, Y) at small
 eta with vectorised averages over the same kind of quadrature nodes, stopped on its step, and the density by
-central differences of the resolvent. That loop is timed on a random part of the points and scaled up; its eta,
-step tolerance and difference are the cheapest of a few that reach the error aimed at, if any does.
+central differences of the resolvent. That loop is timed
+on a random part of the points and scaled up. It is run at two settings, neither of which reaches an error of
+1e-6 (its error falls like eta in the bulk and slower at the edge), so the ratio of times is a lower bound of the
+ratio at equal error. Times depend on the load of the machine, which is recorded; ratios much less.
 """
 
 from __future__ import annotations
