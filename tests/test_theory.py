@@ -433,6 +433,24 @@ def test_edge_and_density_properties(lo, ratio, std, gain, leak):
     assert (right > 0) == (margin > 1)
 
 
+def test_edge_where_reciprocal_correlations_cancel():
+    """Equal populations, Gamma = 0.7 within and -0.7 across: theta = 0 exactly, the unit circle all the way round."""
+    pops = [rmt.Population("a", 0.5), rmt.Population("b", 0.5)]
+    pairs = {("a", "a"): 0.7, ("b", "b"): 0.7, ("a", "b"): -0.7}
+    ens = rmt.Ensemble(
+        pops,
+        {(t, s): rmt.Synapses.dense(1.0) for t in "ab" for s in "ab"},
+        reciprocity={pair: rmt.Reciprocity(correlation=gamma) for pair, gamma in pairs.items()},
+        leak=0.0,
+    )
+    (curve,) = rmt.spectral_edge(ens)
+    assert np.allclose(abs(curve), 1, atol=1e-9)
+    assert np.abs(np.diff(curve)).max() < 0.2
+    area = np.sum(np.imag(curve[:-1].conj() * curve[1:])) / 2
+    assert abs(area / np.pi - 1) < 0.01
+    assert abs(rmt.spectral_abscissa(ens, parts=("bulk",)) - 1) < 1e-9
+
+
 def test_two_timescales_give_two_ovals():
     ens = rmt.Ensemble(rmt.Population("a", tau=rmt.Discrete([1.0, 10.0], [0.5, 0.5])), rmt.Synapses.dense(0.5))
     curves = rmt.spectral_edge(ens)
