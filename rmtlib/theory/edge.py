@@ -92,7 +92,12 @@ class EdgeFunction:
             value = np.stack([g[0] for g in got])
             theta = np.take_along_axis(np.stack([g[1] for g in got]), np.argmin(value, 0)[None, :, None], 0)[0]
             nodes = [self.sys.rule(k, max(g[2] for g in got)) for k in members]
-            return lambda z: self._at_theta(members, z, nodes, theta_newton(self.sys, members, z, nodes, theta)[0])
+
+            def follow(z):
+                moved, residual = theta_newton(self.sys, members, z, nodes, theta)
+                return np.where(residual < 1e-9, self._at_theta(members, z, nodes, moved), _BIG)
+
+            return follow
         plan = {}
         for k in members:
             plan[k] = np.zeros(len(samples[0]), int)
@@ -224,8 +229,9 @@ class EdgeFunction:
                 break
             sizes = [len(n[0]) for n in nodes]
             up = np.where(z[todo].imag < 0, z[todo].conj(), z[todo])
-            got_theta = outside_theta(self.sys, members, up, nodes)[0]
+            got_theta, residual = outside_theta(self.sys, members, up, nodes)
             got = self._at_theta(members, up, nodes, got_theta)
+            got[~(residual < 1e-9)] = _BIG  # no solution with X Y = 0, as on a cut: inside the support
             out[todo], theta[todo] = got, np.where((z[todo].imag < 0)[:, None], got_theta.conj(), got_theta)
             keep = ~(np.abs(got - last[todo]) <= np.sqrt(rtol) / 30 * got)
             last[todo] = got
@@ -362,17 +368,20 @@ def _lines(edge, xs, ys):
     def height(s):
         return 1 / np.maximum(quick(place(s)), 1 / _BIG) - 1
 
+    def careful(t, at):
+        full = s.copy()
+        full[at] = t
+        return 1 / np.maximum(edge(place(full)[at]), 1 / _BIG) - 1
+
     bracket = np.sign(height(low)) != np.sign(height(high))
     s = bracketed_root(height, low, high, rtol=1e-14)
-    off = np.flatnonzero(bracket & (np.abs(edge(place(s)) - 1) > 1e-12))
-    if off.size:  # where the rule chosen at the ends of the bracket was too coarse inside it
-
-        def careful(t):
-            full = s.copy()
-            full[off] = t
-            return 1 / np.maximum(edge(place(full)[off]), 1 / _BIG) - 1
-
-        s[off] = bracketed_root(careful, low[off], high[off], rtol=1e-14)
+    # where the two ends seem to lie on one side: on an axis of symmetry theta, followed from outside, cannot leave it
+    lost = np.flatnonzero(~bracket)
+    bracket[lost] = np.sign(careful(low[lost], lost)) != np.sign(careful(high[lost], lost))
+    wrong = ~(np.abs(edge(place(s)) - 1) <= 1e-12)  # or the rule chosen at the ends of the bracket was too coarse
+    off = np.flatnonzero(bracket & (wrong | np.isin(np.arange(len(s)), lost)))
+    if off.size:
+        s[off] = bracketed_root(lambda t: careful(t, off), low[off], high[off], rtol=1e-14)
     vertex = np.where(bracket, place(s), x + 1j * y)
     out, start = [], 0
     for line in lines:
@@ -452,16 +461,18 @@ def _rightmost(edge, curve):
     if np.any(curve.imag[[(k - 1) % last, (k + 1) % last]] * curve.imag[k] < 0) or curve[k].imag == 0:
         y0 = 0.0
     start = curve[k].real + 1j * abs(curve[k].imag)
-    value = edge.fixed(np.array([start + 1e-3 * spread]), np.array([start]))
+    quick = edge.fixed(np.array([start + 1e-3 * spread]), np.array([start]))
+    low, high = np.array([start.real - 0.02 * spread]), np.array([start.real + 0.02 * spread])
 
     def right(y):
-        def height(x):
-            return 1 / np.maximum(value(x + 1j * y), 1 / _BIG) - 1
+        for value in (quick, edge):
 
-        low, high = np.array([start.real - 0.02 * spread]), np.array([start.real + 0.02 * spread])
-        if height(low)[0] > 0 or height(high)[0] < 0:
-            return -np.inf
-        return float(bracketed_root(height, low, high, rtol=1e-14)[0])
+            def height(x, value=value):
+                return 1 / np.maximum(value(x + 1j * y), 1 / _BIG) - 1
+
+            if height(low)[0] <= 0 <= height(high)[0]:
+                return float(bracketed_root(height, low, high, rtol=1e-14)[0])
+        return float(low[0])  # the support is not met at this height
 
     best = max(curve.real[k], right(0.0) if y0 == 0 else -np.inf)
     if y1 - y0 > 1e-12 * spread:
@@ -570,7 +581,7 @@ def _secant(func, z, tol=1e-13, steps=60):
     f0, f1 = func(z0), func(z1)
     for _ in range(steps):
         if f1 == f0:
-            return z1
+            return z1 if abs(f1) < 1e-9 else np.nan  # a flat stretch, as at infinity, is no root
         z2 = z1 - f1 * (z1 - z0) / (f1 - f0)
         if not np.isfinite(z2):
             return np.nan
