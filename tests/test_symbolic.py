@@ -140,9 +140,7 @@ def test_general_form_is_for_display_only():
 
 def test_latex():
     latex = sp.latex(edge_matrix(POPULATIONS)[0, 1])
-    assert latex == (
-        r"V_{EI} \left\langle \frac{h^{2}}{\left|{\ell + \tau z}\right|^{2}} \right\rangle_{I}"
-    )
+    assert latex == (r"V_{EI} \left\langle \frac{h^{2}}{\left|{\ell + \tau z}\right|^{2}} \right\rangle_{I}")
     # no double superscript
     assert r"\right|^{2}\right)^{2}" in sp.latex(AbsSquare(1 + s.z * s.tau) ** 2)
     assert r"\right\rangle^{2}" in sp.latex(Average(s.h) ** 2)
@@ -172,9 +170,9 @@ def test_site_resolvent_is_the_inverse(reciprocity):
     G = site_resolvent(1, reciprocity, s.eta)
     A = s.ell + s.z * s.tau - (s.h * s.theta if reciprocity else 0)
     matrix = sp.Matrix([[s.X, sp.I * A], [sp.I * conjugated(A), s.eta + s.h**2 * s.Y]])
-    product = (G * matrix).applyfunc(lambda e: sp.simplify(e.replace(
-        lambda q: isinstance(q, AbsSquare), lambda q: q.doit()
-    )))
+    product = (G * matrix).applyfunc(
+        lambda e: sp.simplify(e.replace(lambda q: isinstance(q, AbsSquare), lambda q: q.doit()))
+    )
     assert product == sp.eye(2)
 
 
@@ -390,11 +388,11 @@ def test_rajan_abbott():
     assert same(law["edge"].rhs, radius)
     numbers = {s.f: sp.Rational(4, 5), sE: 1, sI: 2}
     R = sp.sqrt(radius.subs(numbers))
-    F, q = law["fraction"].rhs.subs(numbers), law["q"].rhs.subs(numbers)
+    F, u = law["fraction"].rhs.subs(numbers), law["u"].rhs.subs(numbers)
     assert sp.simplify(F.subs(s.r, R)) == 1
     assert sp.simplify(F.subs(s.r, 0)) == 0
-    # q solves its equation at a generic radius
-    residual = law["condition"].lhs.subs(numbers).subs(s.q, q) - 1
+    # u solves its equation at a generic radius
+    residual = law["condition"].lhs.subs(numbers).subs(s.u, u) - 1
     assert abs(residual.subs(s.r, sp.Rational(7, 10)).evalf()) < 1e-12
     # the density integrates to F
     density = law["rho"].rhs.subs(numbers)
@@ -402,7 +400,11 @@ def test_rajan_abbott():
     assert abs(inside - F.subs(s.r, sp.Rational(7, 10)).evalf()) < 1e-10
     # equal spreads: the circular law
     equal = {sE: s.sigma, sI: s.sigma}
-    assert same(law["condition"].lhs.subs(equal), s.sigma**2 / (s.r**2 + s.sigma**2 * s.q))
+    assert same(law["condition"].lhs.subs(equal), s.sigma**2 / (s.r**2 + s.sigma**2 * s.u))
+    # a spread of columns is a gain: one population with two gains
+    gains = evaluate(dense_u_equation().lhs, [(1, sE, s.f), (1, sI, 1 - s.f)]).subs({s.V: 1, s.ell: 0})
+    gains = gains.replace(lambda e: isinstance(e, AbsSquare), lambda e: s.r**2)
+    assert same(gains, law["condition"].lhs)
     # density in the centre: <1/sigma^2>/pi
     centre = sp.limit(law["rho"].rhs.subs(numbers), s.r, 0)
     assert sp.simplify(centre - (sp.Rational(4, 5) + sp.Rational(1, 20)) / sp.pi) == 0

@@ -73,7 +73,7 @@ def _namespace() -> SimpleNamespace:
         # one unit
         "tau": positive, "h": real, "ell": real,
         # order parameters and results
-        "X": nonnegative, "Y": nonnegative, "u": nonnegative, "q": nonnegative,
+        "X": nonnegative, "Y": nonnegative, "u": nonnegative,
         "theta": {"complex": True}, "thetabar": {"complex": True},
         "g": {"complex": True}, "gbar": {"complex": True}, "rho": nonnegative,
         "F": nonnegative,
@@ -204,6 +204,12 @@ class Average(sp.Expr):
     """
 
     is_commutative = True
+    precedence = PRECEDENCE["Atom"]
+
+    @classmethod
+    def class_key(cls) -> tuple[int, int, str]:
+        """Printed after the factors in front of it."""
+        return 6, 0, cls.__name__
 
     def __new__(cls, integrand: Any, population: Any = None) -> sp.Expr:
         integrand = sp.sympify(integrand)
@@ -275,8 +281,6 @@ class Average(sp.Expr):
         return f"average(lambda tau, h: {printer._print(self.integrand)}, {label!r})"
 
     _pythoncode = _numpycode = _mpmathcode = _lambdacode = _code
-
-    precedence = PRECEDENCE["Atom"]
 
 
 class Density:
@@ -362,9 +366,7 @@ def evaluate(expr: Any, laws: Any) -> Any:
             return node
         if isinstance(node, Average):
             inner = Average(put(node.integrand), *node.args[1:])
-            return inner.replace(
-                lambda e: isinstance(e, Average), lambda e: e.over(_law_of(laws, e.population))
-            )
+            return inner.replace(lambda e: isinstance(e, Average), lambda e: e.over(_law_of(laws, e.population)))
         return node.func(*(put(arg) for arg in node.args))
 
     return put(expr)
@@ -472,9 +474,7 @@ def hermitized_matrix() -> sp.Matrix:
     return sp.Matrix([[_S.eta, sp.I * a], [sp.I * conjugated(a), _S.eta]])
 
 
-def site_resolvent(
-    populations: Any = 1, reciprocity: bool = False, eta: Any = 0, population: Any = None
-) -> sp.Matrix:
+def site_resolvent(populations: Any = 1, reciprocity: bool = False, eta: Any = 0, population: Any = None) -> sp.Matrix:
     r"""The 2 by 2 resolvent of one unit, self-energy included.
 
     .. math:: \mathcal G = \begin{pmatrix} X & i A\\ i\bar A & \eta + h^2 Y\end{pmatrix}^{-1}
@@ -569,9 +569,7 @@ def self_energy(populations: Any = 1, reciprocity: bool = False, eta: Any = 0) -
 
 
 # ---------------------------------------------------------------- dense limit
-def dense_self_consistency(
-    populations: Any = 1, reciprocity: bool = False, eta: Any = 0
-) -> tuple[sp.Eq, ...]:
+def dense_self_consistency(populations: Any = 1, reciprocity: bool = False, eta: Any = 0) -> tuple[sp.Eq, ...]:
     r"""The self-consistency equations of the dense limit.
 
     .. math:: X_a = \eta + \sum_b V_{ab}\left\langle\frac{h^2 X_b}{D_b}\right\rangle_b,\quad
@@ -610,9 +608,7 @@ def dense_self_consistency(
     labels = _Labels(populations)
     right = self_energy(populations, reciprocity, eta)
     names = ["X", "Y", "theta"] if reciprocity else ["X", "Y"]
-    return tuple(
-        sp.Eq(labels(name, a), right[name](a), evaluate=False) for name in names for a in labels.names
-    )
+    return tuple(sp.Eq(labels(name, a), right[name](a), evaluate=False) for name in names for a in labels.names)
 
 
 def dense_u_equation(reciprocity: bool = False) -> sp.Eq:
@@ -632,9 +628,7 @@ def dense_u_equation(reciprocity: bool = False) -> sp.Eq:
     return sp.Eq((equation.rhs / _S.X).subs(_S.Y, _S.u / _S.X), 1)
 
 
-def dense_resolvent(
-    populations: Any = 1, reciprocity: bool = False, eta: Any = 0, outside: bool = False
-) -> sp.Eq:
+def dense_resolvent(populations: Any = 1, reciprocity: bool = False, eta: Any = 0, outside: bool = False) -> sp.Eq:
     r"""The resolvent g(z) = (1/N) tr (z - J)^-1 in the dense limit.
 
     .. math:: g = \sum_a f_a\left\langle\frac{\tau(\ell + \bar z\tau - h\bar\theta_a)}{D_a}\right\rangle_a,
@@ -826,18 +820,18 @@ def marginality_condition(populations: Any = 1) -> sp.Eq:
 
 
 def outlier_matrix(populations: Any = 1, reciprocity: bool = False) -> Any:
-    r"""The matrix O(z) that has eigenvalue 1 at an outlier.
+    r"""The matrix Q(z) that has eigenvalue 1 at an outlier.
 
-    .. math:: O_{ab}(z) = M_{ab}\left\langle\frac{h}{\ell + z\tau - h\theta_b}\right\rangle_b .
+    .. math:: Q_{ab}(z) = M_{ab}\left\langle\frac{h}{\ell + z\tau - h\theta_b}\right\rangle_b .
 
     A mean that is constant on blocks adds a term of rank K to B, and the determinant lemma turns
-    det B = 0 into det(1 - O) = 0, where O holds the diagonal of :math:`B^{-1}` for the fluctuations
+    det B = 0 into det(1 - Q) = 0, where Q holds the diagonal of :math:`B^{-1}` for the fluctuations
     alone, :math:`i\mathcal G_{21}` outside their support.
 
     Returns
     -------
     Matrix
-        K by K; for ``populations="K"`` an Eq for the element ``O[a, b]``.
+        K by K; for ``populations="K"`` an Eq for the element ``Q[a, b]``.
 
     Examples
     --------
@@ -848,19 +842,17 @@ def outlier_matrix(populations: Any = 1, reciprocity: bool = False) -> Any:
     labels = _Labels(populations)
 
     def element(a: Any, b: Any) -> sp.Expr:
-        G21 = site_resolvent(populations, reciprocity, 0, b)[1, 0].subs(
-            {labels("X", b): 0, labels("Y", b): 0}
-        )
+        G21 = site_resolvent(populations, reciprocity, 0, b)[1, 0].subs({labels("X", b): 0, labels("Y", b): 0})
         return labels("M", a, b) * Average(sp.I * _S.h * sp.cancel(G21.doit()), b)
 
     if labels.general:
         a, b = labels.index
-        return sp.Eq(sp.IndexedBase(sp.Symbol("O"))[a, b], element(a, b), evaluate=False)
+        return sp.Eq(sp.IndexedBase(sp.Symbol("Q"))[a, b], element(a, b), evaluate=False)
     return sp.Matrix([[element(a, b) for b in labels.names] for a in labels.names])
 
 
 def outlier_condition(populations: Any = 1, reciprocity: bool = False) -> sp.Eq:
-    r"""Isolated eigenvalues: det(1 - O(z)) = 0 at a z outside the support.
+    r"""Isolated eigenvalues: det(1 - Q(z)) = 0 at a z outside the support.
 
     Examples
     --------
@@ -1053,19 +1045,21 @@ def semicircle_law() -> dict[str, sp.Eq]:
 def rajan_abbott() -> dict[str, sp.Eq]:
     r"""Two populations whose columns have their own mean and spread (Rajan and Abbott).
 
-    Entries of column population b: mean mu_b/N, variance sigma_b^2/N; f of the units are E. All
-    X_a are equal and Y_a is proportional to sigma_a^2, so that one unknown q remains,
+    Entries of column population b: mean mu_b/N, variance sigma_b^2/N; a fraction f of the units is
+    E. All X_a are equal to one X, Y_a = sigma_a^2 u/X, and one unknown u remains,
 
-    .. math:: \frac{f\sigma_E^2}{r^2 + \sigma_E^2 q} + \frac{(1-f)\sigma_I^2}{r^2 + \sigma_I^2 q} = 1,
-        \qquad F(r) = 1 - q,\qquad \rho(r) = \frac{1}{\pi}\frac{dF}{d(r^2)},
+    .. math:: \frac{f\sigma_E^2}{r^2 + \sigma_E^2 u} + \frac{(1-f)\sigma_I^2}{r^2 + \sigma_I^2 u} = 1,
+        \qquad F(r) = 1 - u,\qquad \rho(r) = \frac{1}{\pi}\frac{dF}{d(r^2)},
 
-    with F(r) the fraction of eigenvalues inside radius r. The radius is
-    :math:`R^2 = f\sigma_E^2 + (1-f)\sigma_I^2` and the outlier :math:`f\mu_E + (1-f)\mu_I`.
+    with F(r) the fraction of eigenvalues inside radius r. It is the equation of u of one population
+    with V = 1 whose gain is sigma_E or sigma_I: a spread of columns and a gain are the same thing.
+    The radius is :math:`r^2 = f\sigma_E^2 + (1-f)\sigma_I^2`, the outlier
+    :math:`f\mu_E + (1-f)\mu_I`.
 
     Returns
     -------
     dict
-        ``condition`` (for q), ``q``, ``fraction`` F(r), ``rho``, ``edge`` (r**2), ``outlier``.
+        ``condition`` (for u), ``u``, ``fraction`` F(r), ``rho``, ``edge`` (r**2), ``outlier``.
 
     References
     ----------
@@ -1074,60 +1068,53 @@ def rajan_abbott() -> dict[str, sp.Eq]:
     Examples
     --------
     >>> from rmtlib.symbolic import rajan_abbott
-    >>> rajan_abbott()["edge"], rajan_abbott()["outlier"]
+    >>> law = rajan_abbott()
+    >>> law["condition"]
+    Eq(f*sigma_E**2/(r**2 + sigma_E**2*u) + sigma_I**2*(1 - f)/(r**2 + sigma_I**2*u), 1)
+    >>> law["edge"], law["outlier"]
     (Eq(r**2, f*sigma_E**2 + sigma_I**2*(1 - f)), Eq(z, f*mu_E + mu_I*(1 - f)))
     """
     names = ("E", "I")
     labels = _Labels(names)
-    share = {"E": _S.f, "I": 1 - _S.f}
     s = {b: labels("sigma", b) for b in names}
     values: dict[Any, Any] = {_S.ell: 0}
     for a in names:
-        values[labels("f", a)] = share[a]
-        values[labels("Y", a)] = s[a] ** 2 * _S.q / _S.X  # the ansatz; all four equations must hold
         values[labels("X", a)] = _S.X
+        values[labels("Y", a)] = s[a] ** 2 * _S.u / _S.X  # the ansatz; all four equations must hold
         for b in names:
-            values[labels("V", a, b)] = share[b] * s[b] ** 2
-            values[labels("M", a, b)] = share[b] * labels("mu", b)
+            values[labels("V", a, b)] = labels("f", b) * s[b] ** 2
+            values[labels("M", a, b)] = labels("f", b) * labels("mu", b)
+    share = {labels("f", "E"): _S.f, labels("f", "I"): 1 - _S.f}
 
     def special(expr: sp.Expr) -> sp.Expr:
-        return homogeneous(expr).subs(values).replace(
-            lambda e: isinstance(e, AbsSquare), lambda e: _S.r**2
-        )
+        return homogeneous(expr).subs(values).replace(lambda e: isinstance(e, AbsSquare), lambda e: _S.r**2)
 
-    conditions = {
-        sp.factor(sp.cancel(special(e.rhs / e.lhs)) - 1) for e in dense_self_consistency(names)
-    }
-    if len(conditions) != 1:
+    conditions = {special(sp.expand(e.rhs / e.lhs)) for e in dense_self_consistency(names)}
+    condition = conditions.pop()
+    if conditions:
         raise NotApplicableError("X_a equal and Y_a proportional to sigma_a^2 does not solve the equations")
-    first = sp.expand(special(dense_self_consistency(names)[0].rhs) / _S.X)
-    first = sp.Add(*(sp.factor(term) for term in sp.collect(first, [s[b] for b in names], evaluate=True).args))
-    # larger root: the one that is positive inside, where the product of the two is negative
-    A, B, C = sp.Poly(sp.numer(sp.together(first - 1)), _S.q).all_coeffs()
-    if sp.sign(A) != 1:
+    # u: the root that is positive inside, where the product of the two roots is negative
+    A, B, C = sp.Poly(sp.numer(sp.together(condition.subs(share) - 1)), _S.u).all_coeffs()
+    if not A.is_positive:
         A, B, C = -A, -B, -C
-    q = (-B + sp.sqrt(sp.collect(sp.expand(B**2 - 4 * A * C), _S.r, sp.factor))) / (2 * A)
-    # the flux of g through the circle: z g = F
-    flux = homogeneous(_S.z * dense_resolvent(names).rhs).subs(values)
-    flux = flux.replace(lambda e: isinstance(e, AbsSquare), lambda e: _S.r**2)
-    flux = sp.simplify(flux.subs(_S.zbar, _S.r**2 / _S.z))
-    # F as it comes, then with the condition used once: F = 1 - q
-    if sp.simplify(flux - 1 + _S.q * special(first)) != 0:
-        raise NotApplicableError("the flux of g is not 1 - q")
-    fraction = 1 - q
+    u = (-B + sp.sqrt(sp.collect(sp.expand(B**2 - 4 * A * C), _S.r, sp.factor))) / (2 * A)
+    # F = z g, and with the condition used once, F = 1 - u
+    flux = special(sp.expand(_S.z * dense_resolvent(names).rhs)).subs(_S.zbar, _S.r**2 / _S.z)
+    if sp.simplify((flux - 1 + _S.u * condition).subs(share)) != 0:
+        raise NotApplicableError("the flux of g through a circle is not 1 - u")
+    fraction = 1 - u
     rho = sp.diff(fraction, _S.r) / (2 * sp.pi * _S.r)
-    edge = special(edge_condition(names).lhs)
-    (radius,) = sp.solve(edge.subs(_S.r, sp.sqrt(_S.u)), _S.u)
+    radius_squared = sp.Symbol("radius_squared", positive=True)
+    edge = special(edge_condition(names).lhs).subs(_S.r, sp.sqrt(radius_squared))
+    (radius,) = sp.solve(edge, radius_squared)
     (outlier,) = sp.solve(special(outlier_condition(names).lhs), _S.z)
     return {
-        "condition": sp.Eq(first, 1, evaluate=False),
-        "q": sp.Eq(_S.q, q, evaluate=False),
+        "condition": sp.Eq(condition.subs(share), 1, evaluate=False),
+        "u": sp.Eq(_S.u, u, evaluate=False),
         "fraction": sp.Eq(_S.F, fraction, evaluate=False),
         "rho": sp.Eq(_S.rho, sp.simplify(rho), evaluate=False),
-        "edge": sp.Eq(_S.r**2, sp.collect(sp.expand(radius), [s["E"], s["I"]]), evaluate=False),
-        "outlier": sp.Eq(
-            _S.z, sp.collect(sp.expand(outlier), [labels("mu", b) for b in names]), evaluate=False
-        ),
+        "edge": sp.Eq(_S.r**2, sp.expand(radius).subs(share), evaluate=False),
+        "outlier": sp.Eq(_S.z, sp.expand(outlier).subs(share), evaluate=False),
     }
 
 
@@ -1159,5 +1146,5 @@ def harris_dale() -> dict[str, sp.Eq]:
         scaled[labels("mu", b)] = _S.N * _S.p * labels("mu", b)
     return {
         "edge": sp.Eq(_S.r**2, law["edge"].rhs.subs(scaled, simultaneous=True), evaluate=False),
-        "outlier": sp.Eq(_S.z, sp.factor(law["outlier"].rhs.subs(scaled, simultaneous=True)), evaluate=False),
+        "outlier": sp.Eq(_S.z, law["outlier"].rhs.subs(scaled, simultaneous=True), evaluate=False),
     }
