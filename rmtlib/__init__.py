@@ -48,6 +48,20 @@ _NAMES: dict[str, str] = {
         "ensemble",
     ),
     **dict.fromkeys(["Network", "load"], "network"),
+    **dict.fromkeys(["Solution", "Status"], "solve"),
+    **dict.fromkeys(
+        [
+            "Bar",
+            "bar",
+            "density",
+            "edge_function",
+            "outliers",
+            "resolvent",
+            "spectral_abscissa",
+            "spectral_edge",
+        ],
+        "theory",
+    ),
 }
 _MODULES = ("errors", "laws", "ensemble", "network", "spectrum", "solve", "theory", "symbolic", "plot", "widgets")
 

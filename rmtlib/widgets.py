@@ -367,7 +367,7 @@ def _numbers(values: np.ndarray, quantum: float = 0.0) -> list[float | int]:
     return [_number(v, quantum) for v in values]
 
 
-def _thin(x: np.ndarray, y: np.ndarray, tolerance: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+def _thin(x: np.ndarray, y: np.ndarray, tolerance: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Fewer vertices, the line staying within a tolerance (Douglas and Peucker's algorithm)."""
     if x.size < 3:
         return x, y
@@ -481,7 +481,7 @@ def _encode(layer: Mapping[str, Any], axes: Mapping[str, Any]) -> dict[str, Any]
             out["dashed"] = True
         for x, y in layer["pieces"]:
             if qx and qy:
-                x, y = _thin(x, y, ((axes["xlim"][1] - axes["xlim"][0]) / 2000, (axes["ylim"][1] - axes["ylim"][0]) / 2000))
+                x, y = _thin(x, y, [(axes[k][1] - axes[k][0]) / 2000 for k in ("xlim", "ylim")])
             if out["x"]:  # null separates the pieces
                 out["x"].append(None)
                 out["y"].append(None)
@@ -821,7 +821,9 @@ def explorer(
     frames = 1 + sum(len(p.values) - 1 for p in sliders)
     if frames > MAX_FRAMES:
         each = ", ".join(f"{p.name} {len(p.values)}" for p in sliders)
-        raise ValidationError(f"explorer {name!r} needs {frames} frames, more than {MAX_FRAMES}: give fewer values ({each})")
+        raise ValidationError(
+            f"explorer {name!r} needs {frames} frames, more than {MAX_FRAMES}: give fewer values ({each})"
+        )
     for what, words in (("title", title), ("alt", alt)):
         _plain(words, f"{what} of explorer {name!r}:")
     result = Explorer(name, scene, tuple(sliders), title, alt)

@@ -27,7 +27,11 @@ def main() -> None:
     # what goes beside the pages: MathJax and the frames of the explorations
     shutil.copytree(".vendor/site", BUILD / "extra")
     if Path("book/explorers").is_dir():
-        shutil.copytree("book/explorers", BUILD / "extra/book/explorers")
+        frames = BUILD / "extra/book/explorers"
+        shutil.copytree("book/explorers", frames)
+        for path in frames.glob("*.json"):  # a page opened from disk may load a script, but not fetch numbers
+            text = path.read_text(encoding="utf-8")
+            path.with_suffix(".js").write_text(f'rmtExplorers["{path.stem}"] = {text}', encoding="utf-8")
     start = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
     build = [*run, "-c", start, "build", ".", "-n", "-W", "--keep-going", "--quiet"]
     if code := subprocess.run([*build, "--config", configuration()]).returncode:

@@ -1,0 +1,185 @@
+"""What every solver returns, and the iterations that the solvers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from .errors import ConvergenceError
+
+__all__ = ["Solution", "Status", "bracketed_root", "finish"]
+
+
+class Status(IntEnum):
+    """How the solve of one point ended; :attr:`message` gives likely causes and remedies."""
+
+    CONVERGED = 0
+    NOT_CONVERGED = 1
+    QUADRATURE = 2
+    SINGULAR = 3
+
+    @property
+    def message(self) -> str:
+        """One sentence: what happened, and what to do about it."""
+        return _MESSAGES[self]
+
+
+_MESSAGES = {
+    Status.CONVERGED: "residual and quadrature error below the tolerance",
+    Status.NOT_CONVERGED: (
+        "the iteration stopped with a residual above the tolerance: usually a point within rounding "
+        "of the spectral edge, or strong negative reciprocity; move the point, loosen tol, or use eta > 0"
+    ),
+    Status.QUADRATURE: (
+        "the average over tau and gain still changes when the quadrature is refined: usually a point on or "
+        "very near the real segment where -leak/tau lies; move off the real axis or loosen tol"
+    ),
+    Status.SINGULAR: (
+        "the resolvent is infinite here: the point is an atom of the spectrum (-leak/tau of units whose tau "
+        "law has an atom); move the point"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The result of a solver, point by point.
+
+    Attributes
+    ----------
+    value : ndarray
+        The answer, in the shape of the argument ``z``. ``numpy.asarray(solution)`` gives it too.
+    error : ndarray of float
+        Estimate of the absolute error of ``value`` (quadrature and iteration together; it does not
+        include what the limit of infinite size leaves out).
+    residual : ndarray of float
+        Largest relative residual of the self-consistency equations.
+    iterations : ndarray of int
+        Iterations spent on each point.
+    status : ndarray of int
+        A :class:`Status` for each point.
+    method : str
+        The route that produced it.
+
+    Examples
+    --------
+    >>> s = Solution(np.array([1.0, 2.0]), np.zeros(2), np.zeros(2), np.ones(2, int), np.zeros(2, int), "dense")
+    >>> np.asarray(s).sum(), s.shape, s.ok
+    (np.float64(3.0), (2,), True)
+    >>> s[1].value
+    np.float64(2.0)
+    """
+
+    value: np.ndarray
+    error: np.ndarray
+    residual: np.ndarray
+    iterations: np.ndarray
+    status: np.ndarray
+    method: str
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of ``value``."""
+        return np.shape(self.value)
+
+    @property
+    def ok(self) -> bool:
+        """True where every point converged."""
+        return bool(np.all(np.asarray(self.status) == Status.CONVERGED))
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.value, dtype=dtype, copy=copy)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __complex__(self) -> complex:
+        return complex(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __getitem__(self, key) -> Solution:
+        parts = (
+            np.asarray(part)[key] for part in (self.value, self.error, self.residual, self.iterations, self.status)
+        )
+        return Solution(*parts, self.method)
+
+    def __repr__(self) -> str:
+        worst = float(np.max(self.error)) if np.size(self.error) else 0.0
+        bad = int(np.sum(np.asarray(self.status) != Status.CONVERGED))
+        state = "converged" if not bad else f"{bad} of {np.size(self.status)} points not converged"
+        shown = f"value={self.value!r}" if np.size(self.value) <= 4 else f"shape={self.shape}"
+        return f"Solution({shown}, error<={worst:.1e}, {state}, method={self.method!r})"
+
+
+def finish(solution: Solution, throw: bool) -> Solution:
+    """Return ``solution``; if a point failed and ``throw``, raise :class:`ConvergenceError` carrying it."""
+    if throw and not solution.ok:
+        status = np.ravel(solution.status)
+        kinds = [Status(code) for code in np.unique(status) if code != Status.CONVERGED]
+        why = "; ".join(f"{int(np.sum(status == kind))} x {kind.name}: {kind.message}" for kind in kinds)
+        raise ConvergenceError(
+            f"{int(np.sum(status != Status.CONVERGED))} of {status.size} points did not converge "
+            f"(method={solution.method!r}). {why}. The exception's .solution holds every point; "
+            "throw=False returns it instead.",
+            solution,
+        )
+    return solution
+
+
+def bracketed_root(
+    func: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray, rtol: float = 4e-16, steps: int = 100
+) -> np.ndarray:
+    """Roots of a scalar function in many brackets at once (Chandrupatla's method).
+
+    Finds ``x`` with ``func(x) = 0`` for each bracket ``[low, high]`` at whose ends ``func`` has
+    opposite signs; inverse quadratic interpolation where it is safe, bisection elsewhere, so a bracket
+    never loses its root.
+
+    Parameters
+    ----------
+    func : callable
+        Maps an array of arguments (same shape as the brackets) to values, element by element.
+    low, high : ndarray
+        Ends of the brackets.
+    rtol : float
+        Brackets are shrunk to this width relative to their ends.
+
+    References
+    ----------
+    T. R. Chandrupatla, Advances in Engineering Software 28, 145 (1997).
+
+    Examples
+    --------
+    >>> bracketed_root(lambda x: x**2 - np.array([2.0, 9.0]), np.zeros(2), np.array([2.0, 4.0]))
+    array([1.41421356, 3.        ])
+    """
+    a, b = np.array(low, float), np.array(high, float)
+    fa, fb = func(a), func(b)
+    c, fc = a.copy(), fa.copy()
+    t = np.full(a.shape, 0.5)
+    for _ in range(steps):
+        x = a + t * (b - a)
+        fx = func(x)
+        same = np.sign(fx) == np.sign(fa)
+        c, fc = np.where(same, a, b), np.where(same, fa, fb)
+        b, fb = np.where(same, b, a), np.where(same, fb, fa)
+        a, fa = x, fx
+        best = np.where(np.abs(fa) < np.abs(fb), a, b)
+        width = np.abs(b - a)
+        limit = rtol * np.abs(best) + np.finfo(float).tiny
+        if np.all((width <= 2 * limit) | (fa == 0) | (fb == 0)):
+            break
+        with np.errstate(all="ignore"):
+            xi = (a - b) / (c - b)
+            phi = (fa - fb) / (fc - fb)
+            inverse = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
+            safe = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi) & np.isfinite(inverse)
+            edge = np.minimum(0.5, limit / width)
+        t = np.clip(np.where(safe, inverse, 0.5), edge, 1 - edge)
+        t = np.where((width <= 2 * limit) | (fa == 0), 0.0, t)
+    return best

@@ -1,0 +1,497 @@
+r"""Questions about a spectrum, asked of a law (``Ensemble``) or of one matrix (``Network``).
+
+``resolvent`` and ``density`` choose a route by ``method``; ``spectral_edge``, ``edge_function``,
+``spectral_abscissa``, ``outliers`` and ``bar`` describe where the spectrum lies. Everything is computed in
+dimensionless time, so ``g(z/s; s tau) = s g(z; tau)`` holds to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import scipy.linalg
+
+from ..ensemble import Ensemble
+from ..errors import NotApplicableError, ValidationError
+from ..network import Network
+from ..solve import Solution, Status, finish
+from . import bar as _bar
+from . import dense as _dense
+from . import edge as _edge
+from .bar import Bar
+
+__all__ = ["Bar", "bar", "density", "edge_function", "outliers", "resolvent", "spectral_abscissa", "spectral_edge"]
+
+_METHODS = {Ensemble: ("dense",), Network: ("exact",)}
+
+
+def _points(z) -> np.ndarray:
+    z = np.asarray(z)
+    if z.dtype.kind not in "biufc":
+        raise ValidationError(f"z must be numbers, got an array of dtype {z.dtype}")
+    z = z.astype(complex)
+    bad = ~np.isfinite(z)
+    if np.any(bad):
+        raise ValidationError(
+            f"z holds {int(bad.sum())} NaN or infinite values (first at index {int(np.flatnonzero(bad.ravel())[0])}): "
+            "remove them before asking for the spectrum there"
+        )
+    return z
+
+
+def _subject(x):
+    if isinstance(x, (Ensemble, Network)):
+        return x
+    if isinstance(x, np.ndarray) or hasattr(x, "tocsr"):
+        return Network.from_jacobian(x)
+    raise ValidationError(f"expected an Ensemble, a Network or a square matrix (a Jacobian), got {type(x).__name__}")
+
+
+def _ensemble(x, what: str) -> Ensemble:
+    if isinstance(x, Ensemble):
+        return x
+    if isinstance(x, Network):
+        raise NotApplicableError(f"{what} is a property of an Ensemble; a Network is one matrix: use its eigenvalues")
+    raise ValidationError(f"{what} takes an Ensemble, got {type(x).__name__}")
+
+
+def _method(x, method: str | None) -> str:
+    known = _METHODS[type(x)]
+    every = sorted({m for names in _METHODS.values() for m in names})
+    if method is None:
+        if isinstance(x, Ensemble) and not x.is_dense:
+            raise NotApplicableError(
+                'this ensemble has sparse synapses, for which method="dense" is an approximation for large mean degree '
+                'and must be asked for by name: pass method="dense", or sample it and use eigenvalues'
+            )
+        return known[0]
+    if method not in every:
+        raise ValidationError(f"unknown method {method!r}; methods: {', '.join(every)}")
+    if method not in known:
+        raise NotApplicableError(f"method {method!r} does not apply to a {type(x).__name__}; use {' or '.join(known)}")
+    return method
+
+
+def _eta(eta) -> complex | float:
+    eta = complex(eta)
+    if not np.isfinite(eta) or eta.real < 0:
+        raise ValidationError(f"eta must be finite with real part >= 0, got {eta}")
+    return eta.real if eta.imag == 0 else eta
+
+
+def _tolerance(tol) -> float:
+    tol = float(tol)
+    if not 0 < tol < 1:
+        raise ValidationError(f"tol must lie between 0 and 1, got {tol}")
+    return tol
+
+
+def resolvent(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solution:
+    r"""Resolvent of the spectrum,
+
+    .. math:: g(z) = \lim_{n\to\infty} \frac1n \mathrm{tr}\,(z - J)^{-1}
+                   = \sum_a f_a \Big\langle \frac{\tau\,(\bar a - h\bar\theta_a)}{D_a} \Big\rangle ,
+
+    with ``D`` and the equations for ``X, Y, theta`` in :mod:`rmtlib.theory.dense`.
+
+    Parameters
+    ----------
+    x : Ensemble, Network or square matrix
+        A law (limit of infinite size) or one matrix.
+    z : array_like of complex
+        Points of the complex plane (units of 1/tau).
+    method : {None, "dense", "exact"}
+        ``"dense"``: the self-consistent equations; exact in the limit for dense blocks, the large-degree
+        approximation for sparse ones (there it must be named). ``"exact"``: linear algebra on a Network.
+    eta : float or complex
+        Regulariser of the Hermitized resolvent, real part >= 0 (dimensionless, as ``leak + z tau`` is);
+        0 is the limit from above.
+    tol : float
+        Tolerance relative to ``<tau/sqrt(D)>``, an upper bound of ``|g|``.
+    throw : bool
+        Raise if a point fails; otherwise see ``Solution.status``.
+    n : int, optional
+        Network size, for blocks with a fixed probability.
+
+    Returns
+    -------
+    Solution
+        Complex, in the shape of ``z``, units of tau. On the bar: the mean of the two sides.
+
+    Raises
+    ------
+    ValidationError
+        NaN in ``z``, an unknown method, ``eta`` with negative real part.
+    NotApplicableError
+        A method that does not apply to ``x``; a sparse ensemble without ``method="dense"``.
+    ConvergenceError
+        With ``.solution``, if ``throw``.
+
+    References
+    ----------
+    Ahmadian, Fumarola and Miller, Phys. Rev. E 91, 012820 (2015), eq. (2.5)-(2.7).
+
+    Examples
+    --------
+    The circular law: conj(z) inside the unit disc, 1/z outside.
+
+    >>> import rmtlib as rmt
+    >>> print(rmt.resolvent(rmt.ginibre(), [0.3 + 0.4j, 2.0]).value.round(12))
+    [0.3-0.4j 0.5+0.j ]
+    """
+    x, points, eta, tol = _subject(x), _points(z), _eta(eta), _tolerance(tol)
+    method = _method(x, method)
+    if method == "exact":
+        return finish(_network_solution(x, points, eta, "resolvent"), throw)
+    return finish(_ensemble_solution(x, points, "resolvent", eta, tol, n), throw)
+
+
+def density(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solution:
+    r"""Planar density of eigenvalues,
+
+    .. math:: \varrho(z) = \frac1\pi \frac{\partial g}{\partial \bar z} ,
+
+    by implicit differentiation of the self-consistent equations (no finite differences). For one
+    population without reciprocity it reads, with ``u = X Y`` and ``D = |a|^2 + h^2 u``,
+
+    .. math::
+       \pi\varrho = u \Big\langle \frac{\tau^2 h^2}{D^2} \Big\rangle
+       + \Big| \Big\langle \frac{h^2 \tau a}{D^2} \Big\rangle \Big|^2 \Big/ \Big\langle \frac{h^4}{D^2} \Big\rangle .
+
+    It integrates to 1 minus the mass of :func:`bar`.
+
+    Parameters
+    ----------
+    x, z, method, tol, throw, n
+        As for :func:`resolvent`; ``tol`` is relative to the density.
+    eta : float
+        0 for the density of the limit. A Network needs ``eta > 0`` (its spectrum is a set of points):
+        the density regularised at that scale.
+
+    Returns
+    -------
+    Solution
+        Real and >= 0, in the shape of ``z``, units of tau^2; 0 outside the support.
+
+    Raises
+    ------
+    NotApplicableError
+        A Network at ``eta = 0``; a symmetric ensemble (Wigner), whose spectrum lies on a line: its density
+        is ``rmt.bar(x).density``.
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> print((rmt.density(rmt.ginibre(), [0.5j, 0.999, 1.001]).value * np.pi).round(10))
+    [1. 1. 0.]
+    """
+    x, points, eta, tol = _subject(x), _points(z), _eta(eta), _tolerance(tol)
+    method = _method(x, method)
+    if np.imag(eta) != 0:
+        raise ValidationError("density takes a real eta: the eigenvalue density is the limit eta -> 0+")
+    if method == "exact":
+        if eta == 0:
+            raise NotApplicableError(
+                "the spectrum of one Network is a set of points and has no density: pass eta > 0 for a regularised "
+                "one, or use eigenvalues"
+            )
+        return finish(_network_solution(x, points, eta, "density"), throw)
+    if eta == 0:
+        _refuse_lines(_dense.system(x, n), "density", "its line density is bar(x).density; or pass eta > 0")
+    return finish(_ensemble_solution(x, points, "density", eta, tol, n), throw)
+
+
+def _refuse_lines(sys, what, instead):
+    for members in sys.classes:
+        sign = sys.symmetry(members)
+        if sign == 1:
+            raise NotApplicableError(
+                f"{what}: reciprocal weights have correlation 1, so the matrix is similar to a symmetric one and its "
+                f"spectrum lies on the real line; {instead}"
+            )
+        if sign == -1 and all(np.ptp(sys.rule(k, 10)[0]) == 0 for k in members):
+            tau = {float(sys.rule(k, 10)[0][0]) for k in members}
+            if len(tau) == 1:
+                raise NotApplicableError(
+                    f"{what}: reciprocal weights have correlation -1 and all timescales are equal, so the spectrum "
+                    "lies on the line Re z = -leak/tau; pass eta > 0, or a correlation above -1"
+                )
+
+
+def _ensemble_solution(x, points, quantity, eta, tol, n):
+    sys = _dense.system(x, n)
+    got = _dense.solve(sys, points.ravel(), quantity, eta, tol)
+    if quantity == "resolvent" and eta == 0:
+        got = _on_the_line(sys, points.ravel(), got)
+    parts = (p.reshape(points.shape)[()] for p in (got.value, got.error, got.residual, got.iterations, got.status))
+    return Solution(*parts, "dense")
+
+
+def _on_the_line(sys, z, got):
+    """Symmetric classes at real z: the mean of the two sides of the cut."""
+    symmetric = [c for c in sys.classes if sys.symmetry(c) == 1]
+    real = np.flatnonzero(z.imag == 0)
+    if not symmetric or not real.size:
+        return got
+    if len(symmetric) > 1 or len(symmetric[0]) < len(sys.fractions):
+        raise NotApplicableError(
+            "resolvent on the real line of an ensemble with a symmetric block: move z off the line"
+        )
+    fine, coarse = (_bar.symmetric_resolvent(sys, symmetric[0], z[real].real * sys.scale, m) for m in (40, 20))
+    value, error, status, residual = got.value.copy(), got.error.copy(), got.status.copy(), got.residual.copy()
+    value[real] = fine.real * sys.scale
+    error[real] = np.abs(fine - coarse) * sys.scale + 1e-13 * np.abs(value[real])
+    residual[real] = 0.0
+    status[real] = np.where(np.isfinite(fine), Status.CONVERGED, Status.NOT_CONVERGED)
+    return Solution(value, error, residual, got.iterations, status, got.method)
+
+
+def _network_solution(net: Network, points, eta, quantity) -> Solution:
+    z = points.ravel()
+    value, error = np.zeros(len(z), complex), np.zeros(len(z))
+    if eta == 0:
+        from ..spectrum import eigenvalues
+
+        values = eigenvalues(net)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for i, point in enumerate(z):
+                terms = 1 / (point - values)
+                value[i] = terms.mean()
+                # eigenvalues are known to about eps |J|; their condition numbers are not included
+                error[i] = (
+                    16 * np.finfo(float).eps * (np.mean(np.abs(terms) ** 2) * np.max(np.abs(values)) + abs(value[i]))
+                )
+    else:
+        weights = net.weights.toarray() if hasattr(net.weights, "toarray") else np.asarray(net.weights)
+        coupling = weights * net.gain[None, :]
+        tau = net.tau
+        for i, point in enumerate(z):
+            b = np.diag(net.leak + point * tau) - coupling
+            u, s, vh = scipy.linalg.svd(b)
+            if quantity == "resolvent":
+                # tau_i [(eta^2 + B^+ B)^-1 B^+]_ii
+                value[i] = np.mean(tau * np.einsum("ki,k,ik->i", vh.conj(), s / (eta**2 + s**2), u.conj()))
+            else:
+                # (1/pi n) eta^2 tr[T (eta^2 + B^+ B)^-1 T (eta^2 + B B^+)^-1]
+                left = (vh.conj().T * (1 / (eta**2 + s**2))) @ vh
+                right = (u * (1 / (eta**2 + s**2))) @ u.conj().T
+                value[i] = eta**2 * np.sum(tau[:, None] * left * tau[None, :] * right.T).real / (np.pi * net.n)
+            error[i] = 1e-13 * abs(value[i]) * max(1.0, s[0] / max(abs(eta), s[-1]))
+    status = np.where(np.isfinite(value), Status.CONVERGED, Status.SINGULAR)
+    zero = np.zeros(len(z))
+    value = value.real if quantity == "density" else value
+    parts = (p.reshape(points.shape)[()] for p in (value, error, zero, np.ones(len(z), int), status))
+    return Solution(*parts, "exact")
+
+
+def _edge_of(ens: Ensemble, n) -> _edge.EdgeFunction:
+    sys = _dense.system(ens, n)
+    return _edge.EdgeFunction(sys, [pop.joint for pop in ens.populations])
+
+
+def edge_function(ens: Ensemble, z, n=None) -> np.ndarray:
+    r"""Spectral radius of ``K_ab(z) = V_ab <h^2/|leak + z tau - h theta_b|^2>_b``.
+
+    Greater than 1 inside the planar support, 1 on its boundary, less outside; infinite on the real
+    segment where ``-leak/tau`` of a coupled population has a density. ``theta`` is 0 without reciprocity.
+
+    Parameters
+    ----------
+    ens : Ensemble
+    z : array_like of complex
+    n : int, optional
+        Network size, for blocks with a fixed probability.
+
+    Returns
+    -------
+    ndarray of float, in the shape of ``z``.
+
+    Raises
+    ------
+    ValidationError
+        NaN in ``z``.
+
+    References
+    ----------
+    Ahmadian, Fumarola and Miller, Phys. Rev. E 91, 012820 (2015), eq. (2.6); Neri and Metz,
+    Phys. Rev. Lett. 117, 224101 (2016), for sparse graphs.
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> print(edge_function(rmt.ginibre(), [0.5, 1.0j, 2.0]))
+    [4.   1.   0.25]
+    """
+    points = _points(z)
+    edge = _edge_of(_ensemble(ens, "edge_function"), n)
+    value = edge(points * edge.sys.scale)
+    return np.where(value >= 1e90, np.inf, value)[()]
+
+
+def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
+    r"""Closed curves that bound the planar support: the level set ``edge_function(ens, z) = 1``.
+
+    The support need not be connected or star-shaped; there is one curve per boundary component, sorted by
+    decreasing rightmost point, each with its first vertex repeated at the end, and counter-clockwise.
+    Every vertex lies on the level set to rounding.
+
+    Parameters
+    ----------
+    ens : Ensemble
+    n : int, optional
+        Network size, for blocks with a fixed probability.
+    points : int
+        Sets the resolution; curves get roughly this many vertices.
+
+    Returns
+    -------
+    list of complex ndarrays
+        Empty if there is no planar support. A tau law with mass down to 0 has an unbounded support, which
+        is cut on the far left.
+
+    Raises
+    ------
+    NotApplicableError
+        A Network; a symmetric ensemble, whose spectrum is on a line (see ``bar``).
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> (circle,) = spectral_edge(rmt.ginibre())
+    >>> bool(np.max(np.abs(np.abs(circle) - 1)) < 1e-12)
+    True
+    """
+    ens = _ensemble(ens, "spectral_edge")
+    if not isinstance(points, (int, np.integer)) or points < 24:
+        raise ValidationError(f"points must be an integer of at least 24, got {points!r}")
+    edge = _edge_of(ens, n)
+    _refuse_lines(edge.sys, "spectral_edge", "see bar(ens).segments")
+    if not edge.sys.classes:
+        return []
+    return [curve / edge.sys.scale for curve in _edge.trace(edge, points)]
+
+
+def outliers(ens: Ensemble, n=None) -> np.ndarray:
+    r"""Isolated eigenvalues made by the mean of the weights: solutions outside the bulk of
+
+    .. math:: \det\Big(\delta_{ab} - M_{ab} \Big\langle \frac{h}{leak + z\tau - h\theta_b} \Big\rangle_b\Big) = 0 .
+
+    Parameters
+    ----------
+    ens : Ensemble
+    n : int, optional
+        Network size, for blocks with a fixed probability.
+
+    Returns
+    -------
+    complex ndarray
+        Sorted by decreasing real part; complex ones in conjugate pairs; empty if there are none.
+
+    Raises
+    ------
+    NotApplicableError
+        A Network.
+
+    References
+    ----------
+    Rajan and Abbott, Phys. Rev. Lett. 97, 188104 (2006); Neri and Metz, Phys. Rev. Lett. 117, 224101 (2016).
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> print(outliers(rmt.rajan_abbott(0.5, 6.0, -2.0, 1.0, 1.0)).round(12))
+    [2.+0.j]
+    """
+    edge = _edge_of(_ensemble(ens, "outliers"), n)
+    return _edge.find_outliers(edge) / edge.sys.scale
+
+
+def bar(x) -> Bar:
+    r"""What lies on real segments: eigenvalues ``-leak/tau_i`` of units on no cycle, and line spectra.
+
+    Equations and sources in :mod:`rmtlib.theory.bar`. For an Ensemble the limit of infinite size; for a
+    Network exact, through its strongly connected components.
+
+    Returns
+    -------
+    Bar
+        ``.weight``, ``.segments``, ``.atoms`` (positions, masses) and ``.density(x)``.
+
+    Raises
+    ------
+    NotApplicableError
+        A sparse core whose tau law has atoms (the giant component feeds an atom too), or with reciprocal
+        synapses.
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> print(round(bar(rmt.core_periphery()).weight, 6))
+    0.801005
+    """
+    x = _subject(x)
+    if isinstance(x, Network):
+        from ..spectrum import components
+
+        return _bar.network_bar(x, components(x))
+    return _bar.ensemble_bar(x, _structure(x))
+
+
+def _structure(ens: Ensemble) -> _dense.System:
+    """The dense system with what the bar needs: where a block of fixed probability has no limit, its graph."""
+    try:
+        return _dense.system(ens)
+    except ValidationError:
+        return _dense.system(ens, n=100_000)
+
+
+def spectral_abscissa(x, parts: Iterable[str] = ("bulk", "bar", "outliers"), n=None) -> float:
+    """Real part of the rightmost point of the named parts of the spectrum.
+
+    Parameters
+    ----------
+    x : Ensemble, Network or square matrix
+    parts : subset of {"bulk", "bar", "outliers"}
+        For an Ensemble. A Network gives the maximum over all its eigenvalues and ignores ``parts``.
+    n : int, optional
+        Network size, for blocks with a fixed probability.
+
+    Returns
+    -------
+    float
+        Negative when the parts lie in the left half plane; -inf if none of them exists.
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> spectral_abscissa(rmt.ginibre(std=2.0, leak=1.0))
+    1.0
+    """
+    x = _subject(x)
+    parts = (parts,) if isinstance(parts, str) else tuple(parts)
+    unknown = [p for p in parts if p not in ("bulk", "bar", "outliers")]
+    if unknown or not parts:
+        raise ValidationError(f"unknown parts {unknown or parts!r}; parts: bulk, bar, outliers")
+    if isinstance(x, Network):
+        from ..spectrum import eigenvalues
+
+        return float(np.max(eigenvalues(x).real))
+    edge = _edge_of(x, n)
+    best = -np.inf
+    lines = [c for c in edge.sys.classes if edge.sys.symmetry(c) == 1]
+    if lines and ("bulk" in parts or "bar" in parts):
+        best = max(hi for _, hi in bar(x).segments)
+    if "bulk" in parts and not lines and edge.sys.classes:
+        best = max(best, _edge.bulk_abscissa(edge) / edge.sys.scale)
+    if "bar" in parts and not lines:
+        shares = _bar.bar_shares(x)
+        for population, share in zip(x.populations, shares, strict=True):
+            if share > 0 or _bar._silent(population)[0] > 0:
+                hi = population.tau.support()[1]
+                best = max(best, -x.leak / hi if np.isfinite(hi) else 0.0)
+    if "outliers" in parts:
+        found = _edge.find_outliers(edge)
+        if found.size:
+            best = max(best, float(found.real.max()) / edge.sys.scale)
+    return float(best)
