@@ -1,1 +1,147 @@
-"""Serve _build/html on loopback, with --live together with a kernel for its cells."""
+"""Serve _build/html on loopback, on http://localhost:8000 or the port named with --port.
+
+With --live a Jupyter server runs beside it, also on loopback, and Thebe turns the code cells of each
+page into editors: `run` computes a cell, `run all` the page, with sliders where a cell makes them.
+Nothing is added to the files in _build/html.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build/html"
+THEBE = ROOT / ".vendor/thebe"
+
+INJECTED = """
+<script type="text/x-thebe-config">{config}</script>
+<link rel="stylesheet" href="/.thebe/thebe.css">
+<style>
+.thebe-cell .rmt-explorer {{ display: none }}  /* the kernel's own sliders take its place */
+.thebe-controls {{ margin: 0.3rem 0 }}
+</style>
+<script src="/.thebe/index.js"></script>
+<script>addEventListener("DOMContentLoaded", () => thebe.bootstrap())</script>
+</head>"""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Files of the site; with `injected`, pages get it before </head> and Thebe lies under /.thebe/."""
+
+    def __init__(self, *arguments, injected: str = "", quiet: bool = True, **options):
+        self.injected, self.quiet = injected, quiet
+        super().__init__(*arguments, directory=str(HTML), **options)
+
+    def translate_path(self, path):
+        if self.injected and path.startswith("/.thebe/"):
+            return str(THEBE / Path(unquote(urlsplit(path).path)).name)
+        return super().translate_path(path)
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() and self.path.endswith("/") else path
+        if not (self.injected and path.suffix == ".html" and path.is_file()):
+            return super().send_head()
+        page = path.read_text(encoding="utf-8").replace("</head>", self.injected, 1).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        return io.BytesIO(page)
+
+    def log_message(self, *arguments):
+        if not self.quiet:
+            super().log_message(*arguments)
+
+
+def server(port: int = 0, injected: str = "") -> ThreadingHTTPServer:
+    """The site on loopback; port 0 takes a free one (`.server_port` says which)."""
+    if not (HTML / "index.html").is_file():
+        sys.exit("There is no built book in _build/html: run `make book` first.")
+    return ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, injected=injected))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def kernels(site_port: int) -> tuple[subprocess.Popen, str]:
+    """Start a Jupyter server that answers this site only; its process and what pages need to reach it."""
+    port, token = free_port(), secrets.token_hex(16)
+    options = {
+        "IdentityProvider.token": token,
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": port,
+        "ServerApp.port_retries": 0,
+        "ServerApp.open_browser": False,
+        "ServerApp.root_dir": str(ROOT / "book"),
+        "ServerApp.allow_origin_pat": rf"http://(localhost|127\.0\.0\.1):{site_port}",
+        "ServerApp.terminals_enabled": False,
+        "ServerApp.log_level": "ERROR",
+        "MappingKernelManager.cull_idle_timeout": 1200,
+        "MappingKernelManager.cull_interval": 60,
+    }
+    command = [sys.executable, "-m", "jupyter_server", *(f"--{k}={v}" for k, v in options.items())]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    environment.pop("RMTLIB_FRAMES", None)
+    process = subprocess.Popen(command, env=environment)
+    config = {
+        "requestKernel": True,
+        "useBinder": False,
+        "useJupyterLite": False,
+        "selector": "div.cell",
+        "selector_input": ".cell_input pre",
+        "selector_output": ".cell_output",
+        "mountRunButton": True,
+        "mountRunAllButton": True,
+        "mountRestartButton": True,
+        "mathjaxUrl": "/mathjax/tex-chtml-full.js",
+        "mathjaxConfig": "",
+        "kernelOptions": {
+            "kernelName": "python3",
+            "serverSettings": {
+                "baseUrl": f"http://localhost:{port}/",
+                "wsUrl": f"ws://localhost:{port}/",
+                "token": token,
+                "appendToken": True,
+            },
+        },
+    }
+    return process, INJECTED.format(config=json.dumps(config))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--live", action="store_true")
+    parser.add_argument("--port", type=int, default=8000)
+    arguments = parser.parse_args()
+    process, injected = kernels(arguments.port) if arguments.live else (None, "")
+    try:
+        with server(arguments.port, injected) as site:
+            print(f"The book is on http://localhost:{site.server_port}/ (Ctrl-C stops it).", flush=True)
+            site.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if process:
+            process.terminate()
+            process.wait()
+
+
+if __name__ == "__main__":
+    main()

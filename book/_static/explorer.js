@@ -233,7 +233,7 @@
     const byPlace = new Map(data.frames.map((f) => [f.slider === null ? "base" : `${f.slider}/${f.value}`, f]));
     const panels = html("div", { class: "rmt-panels" });
     const legend = html("ul", { class: "rmt-legend" });
-    const readout = html("dl", { class: "rmt-readout", "aria-live": "polite" });
+    const readout = html("div", { class: "rmt-readout", "aria-live": "polite" });
     const reset = html("button", { type: "button" }, "Back to the base point");
     const controls = data.parameters.map((p, i) => {
       const id = `rmt-${++serial}`;
@@ -272,7 +272,7 @@
       const named = new Map();
       for (const layer of shown.flat()) if (layer.label && !named.has(layer.label)) named.set(layer.label, layer);
       legend.replaceChildren(...[...named.values()].map((layer) => swatch(host, layer)));
-      readout.replaceChildren(...current.readout.map(([k, v]) => html("div", {}, html("dt", {}, k), html("dd", {}, typeof v === "number" ? minus(v) : v))));
+      readout.replaceChildren(...current.readout.map(([k, v]) => html("span", {}, `${k}: `, html("strong", {}, typeof v === "number" ? minus(v) : v))));
     }
 
     reset.addEventListener("click", () => move(null, 0));
