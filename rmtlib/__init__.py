@@ -48,6 +48,21 @@ _NAMES: dict[str, str] = {
         "ensemble",
     ),
     **dict.fromkeys(["Network", "load"], "network"),
+    **dict.fromkeys(
+        [
+            "components",
+            "departure_from_normality",
+            "eigenvalues",
+            "eigenvectors",
+            "ipr",
+            "leading_eigenvalues",
+            "numerical_abscissa",
+            "overlaps",
+            "propagator_norm",
+            "pseudospectrum",
+        ],
+        "spectrum",
+    ),
     **dict.fromkeys(["Solution", "Status"], "solve"),
     **dict.fromkeys(
         [

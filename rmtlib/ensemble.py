@@ -54,13 +54,15 @@ def _number(x: Any, what: str) -> float:
     return value
 
 
-def _size(n: Any) -> int:
+def _size(n: Any, what: str = "n, the number of units,") -> int:
+    if isinstance(n, (bool, np.bool_)):
+        raise ValidationError(f"{what} must be an integer, got {n!r}")
     try:
         n = operator.index(n)
     except TypeError:
-        raise ValidationError(f"n, the number of units, must be an integer, got {n!r}") from None
+        raise ValidationError(f"{what} must be an integer, got {n!r}") from None
     if n <= 0:
-        raise ValidationError(f"n, the number of units, must be at least 1, got {n}")
+        raise ValidationError(f"{what} must be at least 1, got {n}")
     return n
 
 
@@ -652,7 +654,8 @@ class Ensemble:
             part = slice(start[k], start[k + 1])
             tau[part], gain[part] = p.joint.sample(int(sizes[k]), rng)
         labels = np.repeat(np.array(self.names), sizes)
-        weights = self._sample_dense(sizes, start, rng) if self.is_dense else self._sample_sparse(sizes, start, rng)
+        draw = self._sample_dense if self.is_dense else self._sample_sparse
+        weights: Any = draw(sizes, start, rng)
         if as_array and sp.issparse(weights):
             weights = weights.toarray()
         elif not as_array and not sp.issparse(weights):
@@ -806,14 +809,12 @@ def _bernoulli_positions(total: int, p: float, rng: np.random.Generator) -> NDAr
     if p >= 1.0:
         return np.arange(total, dtype=np.int64)
     pieces, last = [], -1
-    expected = total * p
-    size = int(expected + 4.0 * np.sqrt(expected) + 16.0)
+    # gaps are cut at total + 1, which ends the walk, and summed in chunks that cannot pass 2^63
+    longest = 2**62 // (total + 1) + 1
     while True:
-        # a gap longer than `total` ends the walk; cutting it there keeps the sums below 2^63
+        expected = (total - 1 - last) * p
+        size = min(int(expected + 4.0 * np.sqrt(expected) + 16.0), longest)
         gaps = np.minimum(rng.geometric(p, size=size), total + 1)
-        limit = max(1, (2**62) // (total + 1))
-        if size > limit:
-            gaps = gaps[:limit]
         positions = np.cumsum(gaps, out=gaps)
         positions += last
         if positions[-1] >= total:
@@ -821,7 +822,6 @@ def _bernoulli_positions(total: int, p: float, rng: np.random.Generator) -> NDAr
             return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         pieces.append(positions)
         last = int(positions[-1])
-        size = int(4.0 * np.sqrt(expected) + 16.0)
 
 
 def _bernoulli_pairs(rows: int, columns: int, p: float, rng: np.random.Generator) -> tuple[NDArray, NDArray]:
@@ -836,16 +836,15 @@ def _bernoulli_pairs(rows: int, columns: int, p: float, rng: np.random.Generator
 def _triangle(flat: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
     """Pairs i < j numbered k = j (j - 1)/2 + i, from k."""
     j = ((1.0 + np.sqrt(1.0 + 8.0 * flat)) / 2.0).astype(np.int64)
-    j -= j * (j - 1) // 2 > flat  # the square root may round across an integer
-    j += (j + 1) * j // 2 <= flat
+    j = j - (j * (j - 1) // 2 > flat)  # the square root may round across an integer
+    j = j + ((j + 1) * j // 2 <= flat)
     return flat - j * (j - 1) // 2, j
 
 
 def _compact(index: NDArray, offset: int, n: int) -> NDArray:
     """Index plus offset, as int32 when n allows."""
-    out = index.astype(np.int32 if n < 2**31 else np.int64)
-    out += out.dtype.type(offset)
-    return out
+    dtype = np.int32 if n < 2**31 else np.int64
+    return np.add(index.astype(dtype), dtype(offset), dtype=dtype)
 
 
 def _sorted_rows(row: NDArray, column: NDArray, weight: FloatArray) -> tuple[NDArray, NDArray, FloatArray]:
@@ -911,16 +910,16 @@ def sample_many(
     progress : bool
         Show a progress bar on standard error.
     """
-    count = _size(count)
+    count = _size(count, "count, the number of networks,")
     if isinstance(seed, np.random.Generator):
-        seeds = [child.bit_generator.seed_seq for child in seed.spawn(count)]
+        seeds: Any = [child.bit_generator.seed_seq for child in seed.spawn(count)]
     else:
         try:
             seeds = np.random.SeedSequence(seed).spawn(count)
         except (TypeError, ValueError) as error:
             raise ValidationError(f"seed must be a non-negative integer, a numpy Generator or None: {error}") from None
     work = partial(_one, ens, _size(n), func)
-    results = map(work, seeds) if executor is None else executor.map(work, seeds)
+    results: Any = map(work, seeds) if executor is None else executor.map(work, seeds)
     if progress:
         from tqdm import tqdm
 

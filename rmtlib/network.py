@@ -425,7 +425,9 @@ def _known_fields(path: Path, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_edges(path: Path, delimiter: str, n: int | None) -> sp.csr_array:
-    source, target, weight = [], [], []
+    source: list[int] = []
+    target: list[int] = []
+    weight: list[float] = []
     with open(path, newline="", encoding="utf-8") as file:
         for number, row in enumerate(csv.reader(file, delimiter=delimiter), start=1):
             cells = [cell.strip() for cell in row]
@@ -442,8 +444,9 @@ def _read_edges(path: Path, delimiter: str, n: int | None) -> sp.csr_array:
                 raise ValidationError(f"{where}: expected two unit numbers and a weight, got {row}") from None
             if min(edge[:2]) < 0 or not np.isfinite(edge[2]):
                 raise ValidationError(f"{where}: units are numbered from 0 and weights are finite, got {row}")
-            for column, value in zip((source, target, weight), edge, strict=True):
-                column.append(value)
+            source.append(edge[0])
+            target.append(edge[1])
+            weight.append(edge[2])
     if not source:
         raise ValidationError(f"{path.name} lists no synapse")
     size = 1 + max(max(source), max(target))

@@ -42,10 +42,14 @@ SLIDERS = [
 ]
 
 
-@pytest.fixture
-def example(monkeypatch):
+@pytest.fixture(autouse=True)
+def nothing_asked_for(monkeypatch):
     monkeypatch.delenv("RMTLIB_FRAMES", raising=False)
     monkeypatch.delenv("RMTLIB_FRAMES_CHECK", raising=False)
+
+
+@pytest.fixture
+def example():
     return w.explorer("disc", disc, SLIDERS, title="A disc", alt="Points fill a disc.")
 
 
@@ -234,7 +238,6 @@ def test_title_and_labels_are_escaped():
 
 def test_frames_are_written_only_when_asked_for(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("RMTLIB_FRAMES", raising=False)
     w.explorer("disc", disc, SLIDERS)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setenv("RMTLIB_FRAMES", str(tmp_path / "frames"))

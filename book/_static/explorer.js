@@ -270,7 +270,8 @@
         return drawPanel(host, axes, shown[k], each, words.filter(Boolean).join(". "));
       }));
       const named = new Map();
-      for (const layer of shown.flat()) if (layer.label && !named.has(layer.label)) named.set(layer.label, layer);
+      const empty = (layer) => layer.x && layer.x.length === 0; // such as outliers where there are none
+      for (const layer of shown.flat()) if (layer.label && !empty(layer) && !named.has(layer.label)) named.set(layer.label, layer);
       legend.replaceChildren(...[...named.values()].map((layer) => swatch(host, layer)));
       readout.replaceChildren(...current.readout.map(([k, v]) => html("span", {}, `${k}: `, html("strong", {}, typeof v === "number" ? minus(v) : v))));
     }
