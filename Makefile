@@ -22,13 +22,18 @@ serve: book         ## the website on http://localhost:8000
 live: book          ## the same with a kernel behind the pages
 	@$(RUN) tools/serve.py --live
 
-lint: env
+lint: env           ## style and correctness of the sources
 	@$(RUN) -m ruff check .
-	@$(RUN) -m ruff format --check tools tests/site
 
-test: lint book     ## everything that is claimed, checked
+test: lint book     ## everything that is claimed: style, docstrings, package, notebooks, website
 	@$(RUN) tools/vendor.py chromium
-	@$(RUN) -m pytest
+	$(RUN) -m pytest --doctest-modules rmtlib
+	$(RUN) -m pytest tests --ignore tests/site
+	$(RUN) -m pytest --nbval --nbval-current-env book
+	$(RUN) -m pytest tests/site
+
+bench: env          ## the tables of the numerical appendix
+	@$(RUN) -m benchmarks
 
 lock: env           ## requirements.in -> requirements.txt
 	@$(VENV)/bin/python -m uv pip compile requirements.in --quiet --universal --python-version 3.11 \

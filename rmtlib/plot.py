@@ -45,7 +45,7 @@ ROLES: dict[str, dict[str, Any]] = {
 #: Other words for the same roles.
 ALIASES = {"sample": "bulk", "theory": "edge"}
 
-#: Colour of a theoretical density at its maximum; :data:`DENSITY_CMAP` runs to it from white, light
+#: Colour of a theoretical density at its maximum; ``DENSITY_CMAP`` runs to it from white, light
 #: enough for sampled eigenvalues to be seen everywhere over it.
 DENSITY_COLOR = "#6baed6"
 DENSITY_CMAP = LinearSegmentedColormap.from_list("rmt_density", ["#ffffff", DENSITY_COLOR])
@@ -234,7 +234,7 @@ def field(
     label : str, optional
         Label of the colour bar.
     cmap : colormap, optional
-        Default: white to blue (:data:`DENSITY_CMAP`).
+        Default: white to blue (``DENSITY_CMAP``).
     log : bool
         Logarithmic colours; the values must be positive.
     levels : sequence of float, optional

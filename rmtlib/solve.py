@@ -117,7 +117,7 @@ class Solution:
 
 
 def finish(solution: Solution, throw: bool) -> Solution:
-    """Return ``solution``; if a point failed and ``throw``, raise :class:`ConvergenceError` carrying it."""
+    """Return ``solution``; if a point failed and ``throw``, raise ``ConvergenceError`` carrying it."""
     if throw and not solution.ok:
         status = np.ravel(solution.status)
         kinds = [Status(code) for code in np.unique(status) if code != Status.CONVERGED]

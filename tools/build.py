@@ -43,7 +43,7 @@ def configuration() -> Path:
     """_config.yml, with the buttons of the repository where one is named."""
     repository = os.environ.get("REPOSITORY")
     settings = yaml.safe_load(Path("_config.yml").read_text(encoding="utf-8"))
-    settings["sphinx"]["local_extensions"] = {"offline": str(ROOT / "tools")}  # read from elsewhere
+    settings["sphinx"]["local_extensions"] = {"book_sphinx": str(ROOT / "tools")}  # read from elsewhere
     if repository:
         settings["repository"] = {"url": repository, "branch": os.environ.get("BRANCH", "main")}
         settings["launch_buttons"] |= {

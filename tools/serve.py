@@ -15,6 +15,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,17 +24,7 @@ from urllib.parse import unquote, urlsplit
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build/html"
 THEBE = ROOT / ".vendor/thebe"
-
-INJECTED = """
-<script type="text/x-thebe-config">{config}</script>
-<link rel="stylesheet" href="/.thebe/thebe.css">
-<style>
-.thebe-cell .rmt-explorer {{ display: none }}  /* the kernel's own sliders take its place */
-.thebe-controls {{ margin: 0.3rem 0 }}
-</style>
-<script src="/.thebe/index.js"></script>
-<script>addEventListener("DOMContentLoaded", () => thebe.bootstrap())</script>
-</head>"""
+REQUIREJS = "https://cdnjs.cloudflare.com/ajax/libs/require.js/2.3.6/require.min.js"
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -51,14 +42,20 @@ class Handler(SimpleHTTPRequestHandler):
     def send_head(self):
         path = Path(self.translate_path(self.path))
         path = path / "index.html" if path.is_dir() and self.path.endswith("/") else path
-        if not (self.injected and path.suffix == ".html" and path.is_file()):
-            return super().send_head()
-        page = path.read_text(encoding="utf-8").replace("</head>", self.injected, 1).encode()
+        if self.injected and path.is_file() and path.suffix == ".html":
+            return self.answer(path, "text/html", "</head>", self.injected)
+        if self.injected and path == THEBE / "index.js":  # its widgets ask a CDN for RequireJS
+            return self.answer(path, "text/javascript", REQUIREJS, "/.thebe/require.js")
+        return super().send_head()
+
+    def answer(self, path: Path, kind: str, old: str, new: str):
+        """The headers, and a file with one thing replaced."""
+        body = path.read_text(encoding="utf-8").replace(old, new, 1).encode()
         self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(page)))
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        return io.BytesIO(page)
+        return io.BytesIO(body)
 
     def log_message(self, *arguments):
         if not self.quiet:
@@ -100,29 +97,35 @@ def kernels(site_port: int) -> tuple[subprocess.Popen, str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     environment.pop("RMTLIB_FRAMES", None)
     process = subprocess.Popen(command, env=environment)
-    config = {
+    for _ in range(600):  # until it answers
+        with socket.socket() as probe:
+            if process.poll() is not None:
+                sys.exit("The Jupyter server did not start.")
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    settings = {
         "requestKernel": True,
         "useBinder": False,
-        "useJupyterLite": False,
-        "selector": "div.cell",
-        "selector_input": ".cell_input pre",
-        "selector_output": ".cell_output",
+        "selector": "div.cell .cell_input pre",
+        "outputSelector": ".live_output",
         "mountRunButton": True,
         "mountRunAllButton": True,
         "mountRestartButton": True,
+        "mountRestartAllButton": False,
+        # no typesetter of Thebe's own: live.html hands equations to the page's MathJax
         "mathjaxUrl": "/mathjax/tex-chtml-full.js",
         "mathjaxConfig": "",
-        "kernelOptions": {
-            "kernelName": "python3",
-            "serverSettings": {
-                "baseUrl": f"http://localhost:{port}/",
-                "wsUrl": f"ws://localhost:{port}/",
-                "token": token,
-                "appendToken": True,
-            },
+        "kernelOptions": {"kernelName": "python3"},
+        "serverSettings": {
+            "baseUrl": f"http://localhost:{port}/",
+            "wsUrl": f"ws://localhost:{port}/",
+            "token": token,
+            "appendToken": True,
         },
     }
-    return process, INJECTED.format(config=json.dumps(config))
+    page = (ROOT / "tools/live.html").read_text(encoding="utf-8")
+    return process, page.replace("SETTINGS", json.dumps(settings)) + "</head>"
 
 
 def main() -> None:

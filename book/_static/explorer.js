@@ -64,7 +64,12 @@
         for (let e = first - 1; e <= last + 1; e++)
           for (const m of [1, 2, 5]) if (m * 10 ** e >= low && m * 10 ** e <= high) found.push(m * 10 ** e);
       }
-      return found.map((v) => [v, v >= 1e4 || v < 1e-3 ? minus(v.toExponential(0).replace("e+", "e")) : String(+v.toPrecision(3))]);
+      const raised = (e) => [...String(e)].map((c) => (c === "-" ? "\u207b" : "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"[c])).join("");
+      return found.map((v) => {
+        if (v < 1e4 && v >= 1e-3) return [v, String(+v.toPrecision(3))];
+        const [mantissa, exponent] = v.toExponential(0).split("e");
+        return [v, (mantissa === "1" ? "" : mantissa + "\u00b7") + "10" + raised(+exponent)];
+      });
     }
     const raw = (high - low) / Math.max(room, 2), power = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].find((m) => m * power >= raw * 0.999) * power;

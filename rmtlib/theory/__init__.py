@@ -93,7 +93,7 @@ def resolvent(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solut
     .. math:: g(z) = \lim_{n\to\infty} \frac1n \mathrm{tr}\,(z - J)^{-1}
                    = \sum_a f_a \Big\langle \frac{\tau\,(\bar a - h\bar\theta_a)}{D_a} \Big\rangle ,
 
-    with ``D`` and the equations for ``X, Y, theta`` in :mod:`rmtlib.theory.dense`.
+    with ``D`` and the equations for ``X, Y, theta`` in ``rmtlib.theory.dense``.
 
     Parameters
     ----------

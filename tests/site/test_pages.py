@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
+from browsing import HTML, explorations, missing, pages
 from bs4 import BeautifulSoup
-from conftest import HTML, missing, pages
 
 pytestmark = pytest.mark.site
 PAGES = pages()
@@ -55,10 +55,6 @@ def test_page(path, site, visit):
     assert page.evaluate(EQUATIONS) == [], "equations not typeset"
     assert page.evaluate(OVERFLOW) == [], "wider than the screen"
     assert page.evaluate(PICTURES) == [], "pictures without a description"
-
-
-def explorations() -> list[str]:
-    return [p for p in PAGES if 'class="rmt-explorer"' in (HTML / p).read_text(encoding="utf-8")]
 
 
 def move(page, slider) -> None:

@@ -1,0 +1,32 @@
+"""Sphinx extension of this book: what Jupyter Book adds and we do without, and formulas in docstrings."""
+
+import re
+
+
+def settle(app, config):
+    # sphinx-thebe puts an address of a CDN and a second configuration of Thebe on every page;
+    # `make live` brings its own (tools/serve.py)
+    for listeners in app.events.listeners.values():
+        listeners[:] = [one for one in listeners if one.handler.__module__ != "sphinx_thebe"]
+    app.registry.css_files[:] = [one for one in app.registry.css_files if one[0] != "sphinx-thebe.css"]
+    # figures have a white ground; a reader can still switch the page to dark
+    config.html_context.setdefault("default_mode", "light")
+
+
+def keep_bars(app, what, name, obj, options, lines):
+    """Docstrings are written to be read as they are: |x| is a modulus, not a substitution of reST."""
+    block = None  # indentation of the line that opened a literal or math block
+    for number, line in enumerate(lines):
+        indent = len(line) - len(line.lstrip())
+        if block is not None and line.strip() and indent <= block:
+            block = None
+        if block is None and not line.lstrip().startswith((">>>", "...", "| ")):
+            lines[number] = re.sub(r"(`+[^`]*`+)|\|", lambda m: m[1] or r"\|", line)
+        if block is None and line.rstrip().endswith("::"):
+            block = indent
+
+
+def setup(app):
+    app.connect("config-inited", settle)
+    app.connect("autodoc-process-docstring", keep_bars, priority=900)  # after numpydoc
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
