@@ -388,6 +388,8 @@ def departure_from_normality(x: Any, relative: bool = False) -> float:
     relative : bool
         Divide by |J|_F.
 
+    Examples
+    --------
     >>> round(departure_from_normality([[-1.0, 4.0], [0.0, -1.0]]), 12)
     4.0
     """

@@ -869,29 +869,41 @@ def _same(new: Mapping[str, Any], was: Mapping[str, Any], axes: Mapping[str, Any
     }:
         return False
     if new["type"] == "image":
-        a, b = (np.frombuffer(base64.b64decode(layer["data"]), np.uint8).astype(int) for layer in (new, was))
-        near = a.shape == b.shape and np.abs(a - b).max(initial=0) <= 2
+        now, then = (np.frombuffer(base64.b64decode(layer["data"]), np.uint8).astype(int) for layer in (new, was))
+        near = new["shape"] == was["shape"] and np.abs(now - then).max(initial=0) <= 2
         return bool(near and np.allclose([new["vmin"], new["vmax"]], [was["vmin"], was["vmax"]], rtol=1e-3))
-    scale = [axes[k][1] - axes[k][0] for k in ("xlim", "ylim")]
+    def unit(values: Any, k: str) -> np.ndarray:
+        """Where values lie along an axis, 0 to 1 within it: what a reader sees of them."""
+        (low, high), v = axes[k + "lim"], np.asarray(values, float)
+        if axes[k + "scale"] == "log":
+            low, high, v = np.log(low), np.log(high), np.log(np.maximum(v, low * 1e-3))
+        return (v - low) / (high - low)
+
+    # Order and thinning may differ by rounding: compare points and curves as sets in the plane.
     if new["type"] in ("points", "curve"):
-        # Order and thinning may differ by rounding: compare the two as sets in the plane.
-        a, b = (
-            [np.array(part, float) / scale for part in _pieces(layer)] for layer in (new, was)
+        mine, other = (
+            [np.column_stack([unit(x, "x"), unit(y, "y")]) for x, y in (zip(*part, strict=True) for part in _pieces(layer))]
+            for layer in (new, was)
         )
-        if len(a) != len(b) or (new["type"] == "points" and len(new["x"]) != len(was["x"])):
+        if len(mine) != len(other):
             return False
+        if not mine:
+            return True
         if new["type"] == "points":
-            a, b = [p[None] for q in a for p in q], [p[None] for q in b for p in q]
-        return all(
-            min(_distance(p, line).max() for line in other) < 4e-3 if new["type"] == "points"
-            else np.min([_distance(p, line) for line in other], axis=0).max() < 4e-3
-            for mine, other in ((a, b), (b, a)) for p in mine
-        )
+            away = np.hypot(*(mine[0][:, None] - other[0][None]).transpose(2, 0, 1))
+            if len(mine[0]) != len(other[0]) or max(away.min(axis=0).max(), away.min(axis=1).max()) > 4e-3:
+                return False
+        elif not all(
+            np.min([_distance(p, line) for line in second], axis=0).max() < 4e-3
+            for first, second in ((mine, other), (other, mine)) for p in first
+        ):
+            return False
     for key in ("x", "y", "low", "high", "edges", "heights", "error", "at"):
-        if key in new:
-            one, two = np.asarray(new[key], float), np.asarray(was.get(key), float)
-            span = scale[0] if key in ("x", "edges") or new["type"] == "vline" else scale[1]
-            if one.shape != two.shape or np.abs(one - two).max(initial=0) > 2e-3 * span:
+        if key in new and not (key in "xy" and new["type"] in ("points", "curve")):
+            if key not in was or np.shape(new[key]) != np.shape(was[key]):
+                return False
+            along = "x" if key in ("x", "edges") or new["type"] == "vline" else "y"
+            if np.abs(unit(new[key], along) - unit(was[key], along)).max(initial=0) > 2e-3:
                 return False
     return True
 

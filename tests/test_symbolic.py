@@ -140,7 +140,9 @@ def test_general_form_is_for_display_only():
 
 def test_latex():
     latex = sp.latex(edge_matrix(POPULATIONS)[0, 1])
-    assert latex == (r"V_{EI} \left\langle \frac{h^{2}}{\left|{\ell + \tau z}\right|^{2}} \right\rangle_{I}")
+    assert latex == (
+        r"V_{EI} \left\langle \displaystyle \frac{h^{2}}{\left|{\ell + \tau z}\right|^{2}} \right\rangle_{I}"
+    )
     # no double superscript
     assert r"\right|^{2}\right)^{2}" in sp.latex(AbsSquare(1 + s.z * s.tau) ** 2)
     assert r"\right\rangle^{2}" in sp.latex(Average(s.h) ** 2)

@@ -209,6 +209,14 @@ def test_every_layer_and_two_panels_go_through(tmp_path):
     assert [len(f["panels"]) for f in payload["frames"]] == [2, 2]
     assert payload["frames"][0]["readout"] == [["a", 2], ["Radius", 0.5], ["Law", "circular"]]
     made.check(tmp_path)
+
+    def wider(a):
+        result = scene(a)
+        result["panels"][0]["layers"][4]["error"] = 0.07 * x
+        return result
+
+    with pytest.raises(ValidationError, match="points '' changed"):
+        w.explorer("all", wider, [w.Slider("a", "a", [1, 2])]).check(tmp_path)
     figure = w.draw(made.at())
     assert len(figure.axes) == 3  # two panels and the colour bar of the density
     mpl.pyplot.close(figure)
@@ -259,6 +267,19 @@ def test_a_failed_save_leaves_what_was_there(example, monkeypatch, tmp_path):
         example.save(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["disc.json"]
     assert (tmp_path / "disc.json").read_bytes() == before
+
+
+def test_check_on_a_logarithmic_axis_sees_small_values(tmp_path):
+    def scene(a, factor=1.0):
+        y = np.array([100.0, 1e-2, factor * 1e-4])
+        layers = [w.curve([0, 1, 2], y), w.points([0, 1, 2], y), w.band([0, 1, 2], y, 2 * y)]
+        return w.panel(layers, yscale="log", readout={"a": a})
+
+    slider = [w.Slider("a", "a", [1, 2])]
+    w.explorer("log", scene, slider).save(tmp_path)
+    w.explorer("log", lambda a: scene(a, 1 + 1e-6), slider).check(tmp_path)
+    with pytest.raises(ValidationError, match="curve '' changed"):
+        w.explorer("log", lambda a: scene(a, 1.2), slider).check(tmp_path)
 
 
 def test_check_accepts_rounding_and_refuses_change(example, tmp_path, monkeypatch):

@@ -270,7 +270,8 @@ class Average(sp.Expr):
 
     def _latex(self, printer: Any) -> str:
         sub = "" if self.population is None else f"_{{{printer._print(self.population)}}}"
-        return rf"\left\langle {printer._print(self.integrand)} \right\rangle{sub}"
+        # displaystyle: a bracket inside a fraction would otherwise be set in script size
+        return rf"\left\langle \displaystyle {printer._print(self.integrand)} \right\rangle{sub}"
 
     def _sympystr(self, printer: Any) -> str:
         sub = "" if self.population is None else f"_{printer._print(self.population)}"
@@ -885,11 +886,11 @@ def finite_p_variance() -> sp.Eq:
     --------
     >>> from rmtlib.symbolic import finite_p_variance
     >>> finite_p_variance()
-    Eq(V, N*(mu**2*(-p**2 + p) + p*sigma**2))
+    Eq(V, N*p*(mu**2*(1 - p) + sigma**2))
     """
     second = _S.p * (_S.mu**2 + _S.sigma**2)  # s**2 = s
-    variance = sp.collect(sp.expand(second - (_S.p * _S.mu) ** 2), [_S.mu, _S.sigma])
-    return sp.Eq(_S.V, _S.N * variance, evaluate=False)
+    variance = sp.collect(sp.expand((second - (_S.p * _S.mu) ** 2) / _S.p), _S.mu)
+    return sp.Eq(_S.V, _S.N * _S.p * variance, evaluate=False)
 
 
 def sparse_variance() -> sp.Eq:
@@ -997,6 +998,7 @@ def elliptic_law() -> dict[str, sp.Eq]:
     plane = {_S.z: _S.x + sp.I * _S.y, _S.zbar: _S.x - sp.I * _S.y}
     boundary = sp.Poly(sp.expand((D - u.doit()).subs(solution).subs(plane)), _S.x, _S.y)
     boundary = sp.Add(*(sp.factor(k) * _S.x**i * _S.y**j for (i, j), k in boundary.terms()))
+    boundary = boundary.subs((_S.Gamma - 1) ** 2, (1 - _S.Gamma) ** 2)
     # outside: X = Y = 0 and theta = R g
     out = _elliptic(dense_resolvent(1, True, outside=True).rhs)
     rhs = _elliptic(theta_equation.rhs).subs({_S.X: 0, _S.Y: 0}).doit()
