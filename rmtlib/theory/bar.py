@@ -207,9 +207,7 @@ def ensemble_bar(ensemble, sys: System) -> Bar:
             atoms += [(-leak / t, total * p) for t, p in zip(*conditional, strict=True)]
             continue
         if in_cycle and off > 0 and not isinstance(population.joint, Independent):
-            raise NotApplicableError(
-                f"population {name!r}: units of gain 0 in a joint law; use EmpiricalJoint"
-            )
+            raise NotApplicableError(f"population {name!r}: units of gain 0 in a joint law; use EmpiricalJoint")
         density, segment, points = _image(population.tau, leak, total)
         atoms += points
         if density is not None:

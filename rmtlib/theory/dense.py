@@ -36,6 +36,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -248,25 +249,34 @@ def split_tau(law, centre, n):
         (-1, core, np.maximum(left, core)),
         (1, core, np.maximum(right, core)),
     ]
+    offsets, slopes = [], []
     for sign, start, stop in pieces:
         if not np.any(stop > start):
             continue
         if np.all(np.isfinite(stop)):
-            t = np.linspace(-3.6, 3.6, n)
-            e = np.exp(-np.pi * np.sinh(t))
-            fraction = 1 / (1 + e)
+            distance, slope = _tanh_sinh(n)
             length = (stop - start)[:, None]
-            distance = start[:, None] + length * fraction
-            slope = np.pi * np.cosh(t) * fraction * (e / (1 + e)) * length
+            distance, slope = start[:, None] + length * distance, length * slope
         else:  # a tail to infinity: exp-sinh
             t = np.linspace(-4.4, 3.4, n)
             grow = np.sqrt(law.var()) * np.exp(0.5 * np.pi * np.sinh(t))
             distance = start[:, None] + grow
-            slope = np.broadcast_to(0.5 * np.pi * np.cosh(t) * grow, distance.shape)
-        offset = (near - centre)[:, None] + sign * distance
-        with np.errstate(all="ignore"):
-            pdf = law.pdf(centre[:, None] + offset)
-        yield offset, np.where(np.isfinite(pdf), pdf, 0.0) * slope * (t[1] - t[0])
+            slope = np.broadcast_to(0.5 * np.pi * np.cosh(t) * grow * (t[1] - t[0]), distance.shape)
+        offsets.append((near - centre)[:, None] + sign * distance)
+        slopes.append(slope)
+    offset, slope = np.concatenate(offsets, -1), np.concatenate(slopes, -1)
+    with np.errstate(all="ignore"):
+        pdf = law.pdf(centre[:, None] + offset)
+    yield offset, np.where(np.isfinite(pdf), pdf, 0.0) * slope
+
+
+@lru_cache(maxsize=32)
+def _tanh_sinh(n):
+    """Nodes and weights of the double-exponential rule on [0, 1]."""
+    t = np.linspace(-3.6, 3.6, n)
+    e = np.exp(-np.pi * np.sinh(t))
+    node = 1 / (1 + e)
+    return node, np.pi * np.cosh(t) * node * (e / (1 + e)) * (t[1] - t[0])
 
 
 # --- one class, one rule ---------------------------------------------------------------------------
@@ -555,26 +565,35 @@ def _relative(value, change):
     return np.where(np.abs(ratio) < 0.1, value * (1 + ratio), value * np.exp(ratio))
 
 
-def _theta_newton(sys, members, z, nodes, theta, steps=60):
+def theta_newton(sys, members, z, nodes, theta, steps=60):
     """theta_a = sum_b R_ab <h/(a - h theta_b)>, the outside (X Y = 0) solution, from a start value."""
     r = sys.reciprocal[np.ix_(members, members)]
     m = len(members)
     theta = theta.copy()
     res = np.full(len(z), np.inf)
+    todo = np.arange(len(z))
     for _ in range(steps):
-        value, slope = np.empty((len(z), m), complex), np.empty((len(z), m), complex)
-        for k, (tau, h, w) in enumerate(nodes):
-            inv = 1 / (sys.leak + np.multiply.outer(z, tau) - theta[:, k, None] * h)
-            value[:, k], slope[:, k] = inv @ (w * h), (inv * inv) @ (w * h**2)
-        residual = value @ r.T - theta
+        now = theta[todo]
+        value, slope = np.empty((len(todo), m), complex), np.empty((len(todo), m), complex)
+        with np.errstate(all="ignore"):
+            for k, (tau, h, w) in enumerate(nodes):
+                inv = 1 / (sys.leak + np.multiply.outer(z[todo], tau) - now[:, k, None] * h)
+                value[:, k], slope[:, k] = inv @ (w * h), (inv * inv) @ (w * h**2)
+        residual = value @ r.T - now
         jac = r[None] * slope[:, None, :]
         jac[:, np.arange(m), np.arange(m)] -= 1
-        scale = np.max(np.abs(theta), -1) + 1e-300
-        step = -np.linalg.solve(jac, residual[..., None])[..., 0]
-        step *= np.minimum(1, 0.5 * scale / np.maximum(np.max(np.abs(step), -1), 1e-300))[:, None]
-        theta = theta + step
-        res = np.max(np.abs(residual), -1) / scale
-        if np.all(np.max(np.abs(step), -1) <= 1e-14 * scale):
+        scale = np.max(np.abs(now), -1) + np.max(np.abs(value @ r.T), -1) + 1e-300
+        if m == 1:
+            step = -residual / np.where(jac[:, :, 0] == 0, 1e-300, jac[:, :, 0])
+        else:
+            jac[~np.all(np.isfinite(jac), axis=(-1, -2))] = np.eye(m)
+            step = -np.linalg.solve(jac, residual[..., None])[..., 0]
+        peak = np.max(np.abs(step), -1)
+        step *= np.minimum(1, 0.5 * scale / np.maximum(peak, 1e-300))[:, None]
+        theta[todo] = now + step
+        res[todo] = np.max(np.abs(residual), -1) / scale
+        todo = todo[(peak > 1e-14 * scale) & np.isfinite(peak)]
+        if not todo.size:
             break
     return theta, res
 
@@ -602,19 +621,26 @@ def _approach(sys, members, z, eta, nodes):
 def outside_theta(sys, members, z, nodes):
     """``theta`` of the solution with X Y = 0 that continues to infinity, and its residual."""
     state, _ = _approach(sys, members, z, 0.0, nodes)
-    return _theta_newton(sys, members, z, nodes, state.theta)
+    return theta_newton(sys, members, z, nodes, state.theta)
 
 
 def cut_theta(sys, members, z, nodes):
-    """``theta`` of a symmetric class in the closed upper half plane, its cut included: from large Im z downwards."""
-    theta, residual = None, None
+    """``theta`` of a symmetric class in the closed upper half plane, its cut included.
+
+    There ``theta -> R <h/(a - h theta)>`` maps the lower half plane into itself, so iteration at large Im z
+    converges; Newton then follows the solution down to the cut.
+    """
+    r = sys.reciprocal[np.ix_(members, members)]
     reach = 1 + np.abs(z)
+    theta, residual = np.zeros((len(z), len(members)), complex), None
     for shift in (1.0, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-6, 0.0):
         moved = z + 1j * shift * reach
-        if theta is None:
-            theta, residual = outside_theta(sys, members, moved, nodes)
-        else:
-            theta, residual = _theta_newton(sys, members, moved, nodes, theta, steps=100)
+        for _ in range(40 if shift == 1.0 else 0):
+            average = np.empty_like(theta)
+            for k, (tau, h, w) in enumerate(nodes):
+                average[:, k] = (1 / (sys.leak + np.multiply.outer(moved, tau) - theta[:, k, None] * h)) @ (w * h)
+            theta = 0.5 * (theta + average @ r.T)
+        theta, residual = theta_newton(sys, members, moved, nodes, theta, steps=100)
     return theta, residual
 
 
@@ -625,7 +651,7 @@ def _solve_general(sys, members, z, eta, nodes, start):
         if start is None:
             theta, residual = cut_theta(sys, members, z, nodes)
         else:
-            theta, residual = _theta_newton(sys, members, z, nodes, start.theta, steps=100)
+            theta, residual = theta_newton(sys, members, z, nodes, start.theta, steps=100)
         return _State(zero, zero.copy(), theta, theta.conj(), residual, np.ones(n, int))
     if start is None:
         state, spread = _approach(sys, members, z, eta, nodes)
@@ -634,7 +660,7 @@ def _solve_general(sys, members, z, eta, nodes, start):
     if eta != 0:
         return _newton(sys, members, z, eta, nodes, state, 60)
     # eta = 0: the solution with X Y = 0 where it is stable (rho < 1), otherwise the one with X Y > 0
-    theta, res = _theta_newton(sys, members, z, nodes, state.theta)
+    theta, res = theta_newton(sys, members, z, nodes, state.theta)
     rho = perron(sys.variance[np.ix_(members, members)] * edge_average(sys, members, z, nodes, theta)[:, None, :])[0]
     outside = (res < 1e-10) & (rho <= 1)
     zero = np.zeros((n, m), complex)

@@ -20,15 +20,16 @@ Phys. Rev. E 91, 012820 (2015), eq. (2.6); Rajan and Abbott, Phys. Rev. Lett. 97
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from ..errors import ConvergenceError, NotApplicableError
 from ..laws import Independent
 from ..solve import bracketed_root
-from .dense import System, outside_theta, split_tau
+from .dense import System, outside_theta, split_tau, theta_newton
 
 __all__ = ["EdgeFunction"]
 
-_LEVELS = (20, 40, 80, 160)
+_LEVELS = (12, 24, 48, 96, 192)
 _SPLIT = (40, 80, 160, 320)
 _BIG = 1e100
 
@@ -60,101 +61,176 @@ class EdgeFunction:
         """Largest over the irreducible classes; ``inf`` on the bar of a coupled population."""
         z = np.asarray(z, complex)
         out = np.zeros(z.shape)
-        for members in self.sys.classes:
+        for members in self.members():
             out = np.maximum(out, self.of_class(members, z.ravel(), rtol).reshape(z.shape))
         return out
 
-    def of_class(self, members: np.ndarray, z: np.ndarray, rtol: float) -> np.ndarray:
-        """The same for one class."""
+    def of_class(self, members: np.ndarray, z: np.ndarray, rtol: float, plan=None) -> np.ndarray:
+        """The same for one class; ``plan`` names the rule of each population and point (see :meth:`fixed`)."""
         if self.sys.has_reciprocity(members):
-            return self._with_reciprocity(members, z, rtol)
+            return self._with_reciprocity(members, z, rtol)[0]
         v = self.sys.variance[np.ix_(members, members)]
-        phi = np.stack([self._average(k, z, rtol) for k in members], -1)
-        with np.errstate(invalid="ignore"):
-            return _root(v * np.minimum(phi, _BIG)[:, None, :])
+        phi = np.stack([self._average(k, z, rtol, None if plan is None else plan[k]) for k in members], -1)
+        return _root(v * np.minimum(phi, _BIG)[:, None, :])
 
-    def _average(self, k, z, rtol):
-        """<h^2/|leak + z tau|^2> of one population."""
+    def fixed(self, *samples: np.ndarray):
+        """The edge function for root finding next to some sample arguments.
+
+        At each point it keeps the rule that the hardest of the samples needs, and starts ``theta`` from the
+        sample furthest out.
+        """
+        parts = [self._fixed(members, samples) for members in self.members()]
+        return lambda z: np.max([part(z) for part in parts], axis=0)
+
+    def members(self):
+        """The classes it ranges over."""
+        return self.sys.classes
+
+    def _fixed(self, members, samples):
+        if self.sys.has_reciprocity(members):
+            got = [self._with_reciprocity(members, z, 1e-12) for z in samples]
+            value = np.stack([g[0] for g in got])
+            theta = np.take_along_axis(np.stack([g[1] for g in got]), np.argmin(value, 0)[None, :, None], 0)[0]
+            nodes = [self.sys.rule(k, max(g[2] for g in got)) for k in members]
+            return lambda z: self._at_theta(members, z, nodes, theta_newton(self.sys, members, z, nodes, theta)[0])
+        plan = {}
+        for k in members:
+            plan[k] = np.zeros(len(samples[0]), int)
+            for z in samples:
+                self._average(k, z, 1e-13, None, plan[k])
+        return lambda z: self.of_class(members, z, 1e-13, plan)
+
+    def on_grid(self, x, y):
+        """Values to about a per cent on the grid ``x + i y``, shape (len(y), len(x)), y increasing from 0."""
+        z = x[None, :] + 1j * y[:, None]
+        out = np.zeros(z.shape)
+        for members in self.members():
+            if not self.sys.has_reciprocity(members):
+                out = np.maximum(out, self.of_class(members, z.ravel(), 1e-2).reshape(z.shape))
+                continue
+            # follow theta from the top row, outside the support, downwards
+            nodes = [self.sys.rule(k, 20) for k in members]
+            theta = outside_theta(self.sys, members, z[-1], nodes)[0]
+            for j in range(len(y) - 1, -1, -1):
+                theta, residual = theta_newton(self.sys, members, z[j], nodes, theta)
+                lost = ~(residual < 1e-9)
+                if np.any(lost):  # a branch point inside the support lies above
+                    theta[lost], residual[lost] = outside_theta(self.sys, members, z[j, lost], nodes)
+                value = self._at_theta(members, z[j], nodes, theta)
+                out[j] = np.maximum(out[j], np.where(residual < 1e-9, value, _BIG))
+        return out
+
+    def _at_theta(self, members, z, nodes, theta):
+        phi = [_sum(self.sys.leak, z, t, h**2 * w, theta[:, i, None] * h) for i, (t, h, w) in enumerate(nodes)]
+        phi = np.stack(phi, -1)
+        phi = np.where(np.isfinite(phi), np.minimum(phi, _BIG), _BIG)
+        return _root(self.sys.variance[np.ix_(members, members)] * phi[:, None, :])
+
+    def _average(self, k, z, rtol, plan=None, used=None):
+        """<h^2/|leak + z tau|^2> of one population: rules refined until they agree, or as planned."""
+        # doubling a Gauss or tanh-sinh rule squares its relative error, up to a factor: a change of sqrt(rtol)/30
+        # between two rules leaves less than rtol in the finer one
+        accept = np.sqrt(rtol) / 30 if rtol < 1e-3 else rtol
         out = np.empty(len(z))
-        todo, last, size = np.arange(len(z)), np.full(len(z), np.nan), 0
-        on_bar = (z.imag == 0) & self._on_bar(k, z.real)
+        on_bar = self._on_bar(k, z)
         out[on_bar] = _BIG
-        todo = todo[~on_bar]
-        for level in _LEVELS:
-            if not todo.size:
-                return out
-            tau, w, _, h2 = self.sys.tau_rule(k, level)
-            got = _sum(self.sys.leak, z[todo], tau, w * h2)
-            out[todo] = got
-            if len(tau) == size:  # a finite law is its own rule
-                return out
-            with np.errstate(invalid="ignore"):
-                keep = ~(np.abs(got - last[todo]) <= rtol * got)
-            last[todo] = got
-            todo, size = todo[keep], len(tau)
-        law = self.laws[k]
-        if not todo.size or not isinstance(law, Independent):
+        todo = np.flatnonzero(~on_bar)
+        if used is not None:
+            used[on_bar] = len(_LEVELS) + 2
+        if plan is not None:
+            for i in np.unique(plan[todo]):
+                at = todo[plan[todo] == i]
+                out[at] = self._rule_sum(k, i, z[at])[0]
             return out
-        zt = z[todo]
-        ok = zt != 0
-        todo, zt = todo[ok], zt[ok]
-        h2 = law.gain.second_moment()
-        for level in _SPLIT:
-            centre = -self.sys.leak * zt.real / np.abs(zt) ** 2 * self.sys.scale
-            got = np.zeros(len(zt))
-            for offset, weight in split_tau(law.tau, centre, level):
-                x = offset / self.sys.scale
-                got += np.sum(weight / (x**2 + (self.sys.leak * zt.imag / np.abs(zt) ** 2)[:, None] ** 2), -1)
-            got *= h2 / np.abs(zt) ** 2
+        split = isinstance(self.laws[k], Independent)
+        last, size = np.full(len(z), np.nan), 0
+        for i in range(len(_LEVELS) + len(_SPLIT) * split):
+            if i == len(_LEVELS) and rtol >= 1e-3:
+                # good enough to place grid points: next to the axis pi pdf(tau*) <h^2>/(leak Im z) takes over
+                out[todo] = np.maximum(out[todo], np.minimum(self._near_axis(k, z[todo]), _BIG))
+                break
+            got, count = self._rule_sum(k, i, z[todo])
             out[todo] = got
-            keep = ~(np.abs(got - last[todo]) <= rtol * got)
+            keep = ~(np.abs(got - last[todo]) <= accept * got)
+            if used is not None:
+                used[todo] = np.maximum(used[todo], i - (count == size))
+            if count == size:  # a finite law is its own rule
+                break
             last[todo] = got
-            todo, zt = todo[keep], zt[keep]
+            todo, size = todo[keep], count
             if not todo.size:
                 break
         return out
 
-    def _on_bar(self, k, x):
-        """True where -leak/x lies where the tau law has a density (the average diverges there)."""
-        if self.laws[k] is None or self.sys.leak == 0:
-            return np.zeros(len(x), bool)
+    def _rule_sum(self, k, index, z):
+        """The average by rule number ``index``, and the number of nodes."""
+        if index < len(_LEVELS):
+            tau, w, _, h2 = self.sys.tau_rule(k, _LEVELS[index])
+            return _sum(self.sys.leak, z, tau, w * h2), len(tau)
+        law, level = self.laws[k], _SPLIT[index - len(_LEVELS)]
+        z = np.where(z == 0, 1e-300, z)
+        size = np.abs(z) ** 2
+        gap = self.sys.leak * z.imag / size
+        centre = -self.sys.leak * z.real / size * self.sys.scale
+        lo, hi = law.tau.support()
+        beyond = (centre <= lo) | (centre >= hi)
+        total = np.zeros(len(z))
+        if np.any(beyond):  # nearest to an end of the support: one rule, dense at both ends, for all points
+            key = (k, level, "ends")
+            if key not in self.sys._cache:
+                parts = [(o[0] + lo, w[0]) for o, w in split_tau(law.tau, np.array([lo]), 2 * level)]
+                self.sys._cache[key] = tuple(np.concatenate(p) for p in zip(*parts, strict=True))
+            tau, weight = self.sys._cache[key]
+            total[beyond] = _sum(self.sys.leak, z[beyond], tau / self.sys.scale, weight) * size[beyond]
+        at = ~beyond
+        if np.any(at):
+            for offset, weight in split_tau(law.tau, centre[at], level):
+                total[at] += np.sum(weight / ((offset / self.sys.scale) ** 2 + gap[at, None] ** 2), -1)
+        return total * self._gain_square(k) / size, -level
+
+    def _gain_square(self, k):
+        key = (k, "gain")
+        if key not in self.sys._cache:
+            self.sys._cache[key] = self.laws[k].gain.second_moment()
+        return self.sys._cache[key]
+
+    def _near_axis(self, k, z):
+        law = self.laws[k]
         with np.errstate(divide="ignore", invalid="ignore"):
-            tau = np.where(x < 0, -self.sys.leak / x, np.nan) * self.sys.scale
-            values, probs = self.laws[k].tau.atoms()
-            if len(values) and probs.sum() > 1 - 1e-12:
-                return np.zeros(len(x), bool)
-            pdf = self.laws[k].tau.pdf(np.where(np.isnan(tau), -1.0, tau))
-        return pdf > 0
+            tau = -self.sys.leak * z.real / np.abs(z) ** 2 * self.sys.scale
+            near = np.pi * law.tau.pdf(tau) * self.sys.scale * self._gain_square(k) / (self.sys.leak * z.imag)
+        return np.where(near > 0, near, 0.0)
+
+    def _on_bar(self, k, z):
+        """True where z is real and -leak/z lies where the tau law has a density (the average diverges there)."""
+        out = (z.imag == 0) & (z.real < 0) & (self.laws[k] is not None) & (self.sys.leak > 0)
+        if np.any(out):
+            law = self.laws[k].tau
+            if law.atoms()[1].sum() > 1 - 1e-12:
+                return np.zeros(len(z), bool)
+            out[out] = law.pdf(-self.sys.leak / z.real[out] * self.sys.scale) > 0
+        return out
 
     def _with_reciprocity(self, members, z, rtol):
-        v = self.sys.variance[np.ix_(members, members)]
-        flip = z.imag < 0
-        z = np.where(flip, z.conj(), z)
+        """Values, theta, and the level of the rule that was fine enough."""
         out, last = np.empty(len(z)), np.full(len(z), np.nan)
-        todo, sizes = np.arange(len(z)), None
+        theta = np.zeros((len(z), len(members)), complex)
+        todo, sizes, level = np.arange(len(z)), None, 10
         for level in (10, 20, 40, 80):
             nodes = [self.sys.rule(k, level) for k in members]
-            with np.errstate(all="ignore"):
-                theta, _ = outside_theta(self.sys, members, z[todo], nodes)
-                phi = np.stack(
-                    [
-                        _sum(self.sys.leak, z[todo], tau, h**2 * w, theta[:, i, None] * h)
-                        for i, (tau, h, w) in enumerate(nodes)
-                    ],
-                    -1,
-                )
-            phi = np.where(np.isfinite(phi), phi, _BIG)
-            got = _root(v * np.minimum(phi, _BIG)[:, None, :])
-            out[todo] = got
-            keep = ~(np.abs(got - last[todo]) <= max(rtol, 1e-11) * got)
-            last[todo] = got
             if [len(n[0]) for n in nodes] == sizes:
                 break
             sizes = [len(n[0]) for n in nodes]
+            up = np.where(z[todo].imag < 0, z[todo].conj(), z[todo])
+            got_theta = outside_theta(self.sys, members, up, nodes)[0]
+            got = self._at_theta(members, up, nodes, got_theta)
+            out[todo], theta[todo] = got, np.where((z[todo].imag < 0)[:, None], got_theta.conj(), got_theta)
+            keep = ~(np.abs(got - last[todo]) <= np.sqrt(rtol) / 30 * got)
+            last[todo] = got
             todo = todo[keep]
             if not todo.size or sum(sizes) == len(sizes):
                 break
-        return out
+        return out, theta, level
 
 
 def _sum(leak, z, tau, weight, shift=None):
@@ -218,7 +294,7 @@ def _grid(edge, points):
         weight.append(w)
     reps = np.unique(np.concatenate([_quantiles(t, w) for t, w in zip(tau, weight, strict=True)]))
     centre, radius = -sys.leak / reps, spread / reps
-    factor = np.array([0.0, 0.03, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1.0, 1.15])
+    factor = np.array([0.0, 0.05, 0.2, 0.45, 0.75, 1.0])
     x = np.concatenate([(centre[:, None] + radius[:, None] * s * factor).ravel() for s in (1, -1)])
     lo, hi = x.min(), x.max()
     top = 1.3 * radius.max()
@@ -239,11 +315,11 @@ def _grid(edge, points):
             if np.all(edge(np.linspace(lo, hi, 33) + 1j * top, 1e-3) < 1):
                 break
             top *= 1.5
-    count = max(points // 5, 24)
+    count = max(points // 6, 24)
     x = np.unique(np.concatenate([np.linspace(lo, hi, count), x[(x > lo) & (x < hi)]]))
     x = x[np.concatenate([[True], np.diff(x) > 1e-9 * (hi - lo)])]
     small = 0.02 * radius.min()
-    y = np.unique(np.concatenate([[0.0], np.geomspace(small, top, 14), np.linspace(0, top, count // 2)]))
+    y = np.unique(np.concatenate([[0.0], np.geomspace(small, top, 10), np.linspace(0, top, count // 2)]))
     return x, y
 
 
@@ -260,7 +336,7 @@ def _lines(edge, xs, ys):
     """Level lines of rho = 1 in the upper half plane; every vertex moved along its grid edge onto the level set."""
     from contourpy import contour_generator
 
-    grid = edge(xs[None, :] + 1j * ys[:, None], 1e-2)
+    grid = edge.on_grid(xs, ys)
     value = 1 / np.maximum(grid, 1 / _BIG)  # smooth through the poles of rho
     lines = contour_generator(xs, ys, value, name="serial").lines(1.0)
     lines = [line for line in lines if len(line) > 1]
@@ -279,11 +355,22 @@ def _lines(edge, xs, ys):
     def place(s):
         return np.where(along_x, s, nearest_x) + 1j * np.where(along_x, nearest_y, s)
 
+    quick = edge.fixed(place(low), place(high))
+
     def height(s):
-        return 1 / np.maximum(edge(place(s)), 1 / _BIG) - 1
+        return 1 / np.maximum(quick(place(s)), 1 / _BIG) - 1
 
     bracket = np.sign(height(low)) != np.sign(height(high))
-    s = bracketed_root(height, low, high)
+    s = bracketed_root(height, low, high, rtol=1e-14)
+    off = np.flatnonzero(bracket & (np.abs(edge(place(s)) - 1) > 1e-12))
+    if off.size:  # where the rule chosen at the ends of the bracket was too coarse inside it
+
+        def careful(t):
+            full = s.copy()
+            full[off] = t
+            return 1 / np.maximum(edge(place(full)[off]), 1 / _BIG) - 1
+
+        s[off] = bracketed_root(careful, low[off], high[off], rtol=1e-14)
     vertex = np.where(bracket, place(s), x + 1j * y)
     out, start = [], 0
     for line in lines:
@@ -320,11 +407,10 @@ class _Restricted(EdgeFunction):
 
     def __init__(self, edge, members):
         super().__init__(edge.sys, edge.laws)
-        self.members = members
+        self._members = members
 
-    def __call__(self, z, rtol=1e-13):
-        z = np.asarray(z, complex)
-        return self.of_class(self.members, z.ravel(), rtol).reshape(z.shape)
+    def members(self):
+        return [self._members]
 
 
 def _axis_root(edge, members):
@@ -356,27 +442,30 @@ def _axis_root(edge, members):
 
 def _rightmost(edge, curve):
     """Rightmost point of one level curve: bounded maximisation in y of its right end, around the rightmost vertex."""
-    from scipy.optimize import minimize_scalar
-
     k = int(np.argmax(curve.real))
     spread = np.ptp(curve.real) + np.ptp(curve.imag)
-    around = curve[[(k - 1) % (len(curve) - 1), k, (k + 1) % (len(curve) - 1)]]
-    y0, y1 = np.min(around.imag), np.max(around.imag)
+    last = len(curve) - 1
+    around = np.abs(curve[[(k - 1) % last, k % last, (k + 1) % last]].imag)
+    y0, y1 = float(np.min(around)), float(np.max(around))
+    if np.any(curve.imag[[(k - 1) % last, (k + 1) % last]] * curve.imag[k] < 0) or curve[k].imag == 0:
+        y0 = 0.0
+    start = curve[k].real + 1j * abs(curve[k].imag)
+    value = edge.fixed(np.array([start + 1e-3 * spread]), np.array([start]))
 
     def right(y):
         def height(x):
-            return 1 / np.maximum(edge(x + 1j * y), 1 / _BIG) - 1
+            return 1 / np.maximum(value(x + 1j * y), 1 / _BIG) - 1
 
-        low, high = np.array([curve.real[k] - 0.02 * spread]), np.array([curve.real[k] + 0.02 * spread])
+        low, high = np.array([start.real - 0.02 * spread]), np.array([start.real + 0.02 * spread])
         if height(low)[0] > 0 or height(high)[0] < 0:
             return -np.inf
-        return float(bracketed_root(height, low, high)[0])
+        return float(bracketed_root(height, low, high, rtol=1e-14)[0])
 
-    on_axis = right(0.0) if y0 <= 0 <= y1 else -np.inf
-    if y1 - y0 > 1e-14:
-        got = minimize_scalar(lambda y: -right(y), bounds=(max(y0, 0.0), y1), method="bounded", options={"xatol": 1e-9})
-        return max(on_axis, curve.real[k], -float(got.fun))
-    return max(on_axis, curve.real[k])
+    best = max(curve.real[k], right(0.0) if y0 == 0 else -np.inf)
+    if y1 - y0 > 1e-12 * spread:
+        got = minimize_scalar(lambda y: -right(y), bounds=(y0, y1), method="bounded", options={"xatol": 1e-8 * spread})
+        best = max(best, -float(got.fun))
+    return best
 
 
 # --- outliers -----------------------------------------------------------------------------------------
