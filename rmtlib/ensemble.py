@@ -674,8 +674,8 @@ class Ensemble:
             return
         if 8.0 * entries > memory:
             raise ValidationError(
-                f"n={n}: an all-to-all network needs about {8e-9 * entries:.3g} GB and this machine has "
-                f"{1e-9 * memory:.3g} GB: use a smaller n, or sparse synapses"
+                f"n={n}: an all-to-all network needs about {8e-9 * entries:,.0f} GB and this machine has "
+                f"{1e-9 * memory:,.0f} GB: use a smaller n, or sparse synapses"
             )
 
     def _dense_block(self, a: int, b: int, sizes: NDArray[np.int64], rng: np.random.Generator) -> FloatArray:

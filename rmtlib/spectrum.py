@@ -3,9 +3,10 @@
 Every function takes a :class:`~rmtlib.network.Network`, or a real square matrix (dense or sparse)
 that is itself the Jacobian J. "Exact" means up to rounding: nothing here knows the theory.
 
-Networks with pruned columns have reducible Jacobians. Dense eigenvalue routines blur the defective
-eigenvalues of acyclic parts by as much as eps^(1/m) for a chain of m units, so eigenvalues are
-found one strongly connected component at a time.
+Networks with pruned columns have reducible Jacobians. Dense eigenvalue routines peel off units that
+only send or only receive, but not the acyclic parts between two cycles, whose defective eigenvalues
+they blur by as much as eps^(1/m) for a chain of m units. Eigenvalues are therefore found one strongly
+connected component at a time, which is exact there, and faster.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def _check_memory(n: int, what: str) -> None:
         return
     if 32.0 * n * n > memory:
         raise NotApplicableError(
-            f"{what} works on a dense {n} x {n} matrix, which needs about {32e-9 * n * n:.3g} GB and this machine has "
-            f"{1e-9 * memory:.3g} GB; leading_eigenvalues works on sparse networks of any size"
+            f"{what} works on a dense {n} x {n} matrix, which needs about {32e-9 * n * n:,.0f} GB and this machine has "
+            f"{1e-9 * memory:,.0f} GB; leading_eigenvalues works on sparse networks of any size"
         )
 
 
@@ -240,7 +241,7 @@ def leading_eigenvalues(x: Any, k: int = 6, tol: float = 1e-8, max_products: int
 def _arnoldi(matrix: sp.csr_array, k: int, tol: float, max_products: int) -> ComplexArray:
     n = matrix.shape[0]
     # a few more than asked for, so that one slow eigenvalue at the end does not decide
-    wanted = min(k + 4, n - 2)
+    wanted = min(k + 2, n - 2)
     subspace = min(n, max(4 * wanted, 80))
     start = np.random.default_rng(0).standard_normal(n)
     try:

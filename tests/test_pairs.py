@@ -107,3 +107,13 @@ def test_a_change_of_code_makes_notebooks_stale(tmp_path, monkeypatch):
     execute.digest.cache_clear()
     assert execute.stale(chapter) == "rmtlib.laws has changed"
     execute.digest.cache_clear()
+
+
+def test_main_figures_come_from_their_cells():
+    """book/figures/CHAPTER.png is what the cell tagged main-figure of that chapter shows."""
+    made = {Path(c).name: execute.main_figure(stored(c)) for c in CHAPTERS}
+    made = {f"{name}.png": picture for name, picture in made.items() if picture is not None}
+    assert made.keys() == {p.name for p in execute.FIGURES.glob("*.png")}
+    for name, picture in made.items():
+        assert (execute.FIGURES / name).read_bytes() == picture, name
+        assert len(picture) < 200_000, f"{name} is too large for a README"

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import base64
 import hashlib
 import io
 import json
@@ -34,6 +35,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
+FIGURES = BOOK / "figures"
 
 ENVIRONMENT = {
     **dict.fromkeys(["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"], "1"),
@@ -124,6 +126,16 @@ def complaints(notebook: nbformat.NotebookNode) -> list[str]:
             if any("widget" in kind for kind in data):
                 found.append(f"`{first}` ... stores a widget: a reader without a kernel cannot see it")
     return found
+
+
+def main_figure(notebook: nbformat.NotebookNode) -> bytes | None:
+    """The picture made by the cell tagged main-figure: stored as book/figures/CHAPTER.png for the README."""
+    for cell in notebook.cells:
+        if "main-figure" in cell.metadata.get("tags", []):
+            for output in cell.outputs:
+                if "image/png" in output.get("data", {}):
+                    return base64.b64decode(output["data"]["image/png"])
+    return None
 
 
 @cache
@@ -217,6 +229,9 @@ def main() -> None:
         text = nbformat.writes(notebook) + "\n"
         if not found:
             md.with_suffix(".ipynb").write_text(text, encoding="utf-8")
+            if (picture := main_figure(notebook)) is not None:
+                FIGURES.mkdir(exist_ok=True)
+                (FIGURES / f"{md.stem}.png").write_bytes(picture)
         failed |= bool(found)
         print(f"{time.perf_counter() - start:.1f} s, {len(text) / 1000:.0f} kB", *found, sep="\n  ", flush=True)
     sys.exit(failed)

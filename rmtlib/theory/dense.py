@@ -49,7 +49,7 @@ __all__ = ["Population", "System", "irreducible_classes", "perron", "solve", "sy
 _EPS = np.finfo(float).eps
 _CHUNK = 1_000_000  # complex numbers per temporary array: keeps a grid of any size within ~200 MB
 _LEVELS = (10, 20, 40, 80, 160)  # Gauss nodes in tau, for all points at once
-_SPLIT_LEVELS = (40, 80, 160, 320)  # nodes a piece, rules centred on the near-pole of each point
+_SPLIT_LEVELS = (40, 80, 160, 320, 640)  # nodes a piece, rules centred on the near-pole of each point
 _GAIN_MAX = 80
 
 
@@ -82,13 +82,15 @@ class Population:
     """Law of ``(tau, gain)`` in one population, as quadrature rules.
 
     ``rule(n)`` returns ``(tau, gain, weight)``; ``tau_rule(n)`` returns ``(tau, weight, E[h|tau], E[h^2|tau])``.
-    ``split(centre, n)``, if there is one, returns ``(offset, gain, weight)`` with ``tau = centre + offset``
-    and nodes that accumulate, mirrored, at ``centre``.
+    ``split(centres, n)``, if tau and gain are independent, returns ``(offset, weight)`` of shape
+    ``(centres, nodes)``: ``tau = centre + offset``, nodes accumulating, mirrored, at the centres;
+    ``gain_rule(n)`` is then the rule of the gain.
     """
 
     rule: Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
     tau_rule: Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
-    split: Callable[[float, int], tuple[np.ndarray, np.ndarray, np.ndarray]] | None = None
+    split: Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]] | None = None
+    gain_rule: Callable[[int], tuple[np.ndarray, np.ndarray]] | None = None
 
 
 @dataclass
@@ -138,19 +140,24 @@ class System:
             self._cache[key] = (np.asarray(tau, float) / self.scale, weight, h1, h2)
         return self._cache[key]
 
-    def split(self, population: int, z: complex, level: int):
-        """Rule of one population centred on the ``tau`` where ``|leak + z tau|`` is least, and that ``a``.
+    def split(self, population: int, z: complex, level: int, theta: complex = 0.0, gains: bool = True):
+        """Rule centred, for each gain, on the ``tau`` where ``|leak - h theta + z tau|`` is least.
 
-        Returns ``(tau, gain, weight, a)`` or None. ``a`` is formed from the offset, so that on the real
-        axis the mirrored nodes give principal values to rounding.
+        Returns ``(tau, gain, weight, a)``, or the ordinary rule if the law has no such rule. Without ``gains``
+        (units that couple to nothing) ``a`` is formed from the offset, so that on the real axis the mirrored
+        nodes give principal values to rounding.
         """
-        rule = self.populations[population].split
-        if rule is None or z == 0:
-            return None
-        centre = -self.leak * z.real / abs(z) ** 2
-        offset, gain, weight = rule(centre * self.scale, level)
+        pop = self.populations[population]
+        if pop.split is None or z == 0:
+            tau, gain, weight = self.rule(population, level if pop.split is None else _LEVELS[-1])
+            return tau, gain, weight, self.leak + z * tau
+        gain, wg = pop.gain_rule(min(level // 2, _GAIN_MAX)) if gains else (np.zeros(1), np.ones(1))
+        centre = -np.real((self.leak - gain * theta) * np.conj(z)) / abs(z) ** 2
+        offset, weight = pop.split(centre * self.scale, level)
         offset = offset / self.scale
-        return centre + offset, gain, weight, z * (offset - 1j * self.leak * z.imag / abs(z) ** 2)
+        tau = centre[:, None] + offset
+        a = z * (offset - 1j * self.leak * z.imag / abs(z) ** 2)
+        return tau.ravel(), np.repeat(gain, tau.shape[1]), (wg[:, None] * weight).ravel(), a.ravel()
 
     def has_reciprocity(self, members: np.ndarray) -> bool:
         """True if the synapses of a class are correlated in pairs."""
@@ -182,7 +189,7 @@ def system(ensemble, n: int | None = None) -> System:
         Population(
             rule=lambda level, name=name: _joint_rule(ensemble, name, level),
             tau_rule=lambda level, name=name: ensemble.tau_nodes(name, level),
-            split=_split_for(ensemble.populations[k].joint),
+            **_split_for(ensemble.populations[k].joint),
         )
         for k, name in enumerate(names)
     ]
@@ -210,17 +217,15 @@ def _joint_rule(ensemble, name, level):
 
 
 def _split_for(joint):
-    """The ``split`` rule of a joint law with independent tau and gain; None for other joint laws."""
+    """The rules of ``Population`` that only independent tau and gain have."""
     if not isinstance(joint, Independent):
-        return None
+        return {}
 
     def split(centre, level):
-        parts = list(split_tau(joint.tau, np.array([centre]), level))
-        offset, wt = (np.concatenate([c[0] for c in column]) for column in zip(*parts, strict=True))
-        gain, wg = joint.gain.nodes(min(level // 2, _GAIN_MAX))
-        return np.repeat(offset, len(gain)), np.tile(gain, len(offset)), np.outer(wt, wg).ravel()
+        parts = list(split_tau(joint.tau, centre, level))
+        return tuple(np.concatenate(column, -1) for column in zip(*parts, strict=True))
 
-    return split
+    return {"split": split, "gain_rule": joint.gain.nodes}
 
 
 def split_tau(law, centre, n):
@@ -551,6 +556,10 @@ def _newton(sys, members, z, eta, nodes, state, steps, tol=1e-13):
         dx, dy = step[:, :m], step[:, m : 2 * m]
         x[todo], y[todo] = _relative(cur.x, dx), _relative(cur.y, dy)
         th[todo], th2[todo] = cur.theta + step[:, 2 * m : 3 * m], cur.theta2 + step[:, 3 * m :]
+        if np.imag(eta) == 0:  # the symmetry of the solution, which rounding would let go
+            x[todo], y[todo] = x[todo].real, y[todo].real
+            th[todo] = 0.5 * (th[todo] + th2[todo].conj())
+            th2[todo] = th[todo].conj()
         todo = todo[(peak > tol) & np.isfinite(peak)]
         if not todo.size:
             break
@@ -585,7 +594,8 @@ def theta_newton(sys, members, z, nodes, theta, steps=60):
         jac[:, np.arange(m), np.arange(m)] -= 1
         scale = np.max(np.abs(now), -1) + np.max(np.abs(value @ r.T), -1) + 1e-300
         if m == 1:
-            step = -residual / np.where(jac[:, :, 0] == 0, 1e-300, jac[:, :, 0])
+            with np.errstate(all="ignore"):  # a point that has no solution ends as NaN and is reported
+                step = -residual / jac[:, :, 0]
         else:
             jac[~np.all(np.isfinite(jac), axis=(-1, -2))] = np.eye(m)
             step = -np.linalg.solve(jac, residual[..., None])[..., 0]
@@ -671,7 +681,17 @@ def _solve_general(sys, members, z, eta, nodes, start):
         begin = state.take(rest)
         floor = 1e-3 * spread  # after a rule that put the point outside
         begin.x, begin.y = (np.where(np.abs(c) > 0, c, floor) for c in (begin.x, begin.y))
-        got = _newton(sys, members, z[rest], 0.0, nodes, begin, 100)
+        got = _newton(sys, members, z[rest], 0.0, nodes, begin, 60)
+        lost = np.flatnonzero(
+            ~(got.residual < 1e-10) | (np.max(np.abs(got.x * got.y), -1) < 1e-13 * np.max(np.abs(got.theta), -1) ** 2)
+        )
+        if lost.size:  # close to the edge, or warm from too coarse a rule: approach along finite eta
+            near = _approach(sys, members, z[rest[lost]], 0.0, nodes)[0]
+            for shift in (3e-4, 1e-4, 3e-5, 1e-5, 1e-6):
+                near = _newton(sys, members, z[rest[lost]], shift * spread, nodes, near, 30)
+            again = _newton(sys, members, z[rest[lost]], 0.0, nodes, near, 60)
+            for name in vars(got):
+                getattr(got, name)[lost] = getattr(again, name)
         for name in ("x", "y", "theta", "theta2", "residual", "iterations"):
             getattr(final, name)[rest] = getattr(got, name)
     return final
@@ -755,7 +775,7 @@ def solve(sys: System, z: np.ndarray, quantity: str = "resolvent", eta: complex 
             groups = [(np.arange(len(sys.fractions)), True)]
     elif eta != 0:
         groups = [(np.arange(len(sys.fractions)), True)]
-    for members, coupled in groups:
+    for members, coupled in groups if n else []:
         if not coupled and quantity == "density":
             continue  # these eigenvalues lie on the bar
         part = _refine(sys, members, points, quantity, eta, tol, coupled)
@@ -777,10 +797,10 @@ def _refine(sys, members, z, quantity, eta, tol, coupled):
     value, error = np.zeros(n, complex), np.full(n, np.inf)
     residual, iterations, status = np.zeros(n), np.zeros(n, int), np.full(n, int(Status.QUADRATURE))
     todo = np.arange(n)
-    start, last_nodes, previous = None, None, np.full(n, np.nan, complex)
+    start, last_nodes, previous, last_change = None, None, np.full(n, np.nan, complex), np.full(n, np.nan)
     scale_of = np.zeros(n)
     for level in _LEVELS:
-        nodes = [sys.rule(k, level) for k in members]
+        nodes = _class_rule(sys, members, level, coupled)
         exact = last_nodes is not None and all(
             len(a[0]) == len(b[0]) for a, b in zip(nodes, last_nodes, strict=True)
         )  # a finite law: the rule is the law itself
@@ -804,7 +824,7 @@ def _refine(sys, members, z, quantity, eta, tol, coupled):
                 g, scale = _resolvent(sys, members, pts, eta, nodes, state)
             if quantity == "density":
                 g = _density(sys, members, pts, eta, nodes, state) + 0j
-                scale = np.maximum(np.abs(g), 0)
+                scale = np.abs(g) + 1e-6 * scale**2
             states.append(state)
             values.append(g)
             scales.append(scale)
@@ -813,50 +833,98 @@ def _refine(sys, members, z, quantity, eta, tol, coupled):
         residual[todo] = start.residual
         iterations[todo] += start.iterations
         change = np.abs(got - previous[todo])
-        error[todo] = np.where(np.isnan(change), np.inf, change + 64 * _EPS * scale_of)
-        done = change <= 0.5 * tol * scale_of
+        floor = _gauss_floor(sys, members, z[todo], nodes, start, level)
+        done, error[todo] = _settled(change, last_change[todo], scale_of, tol, floor)
         status[todo[done]] = Status.CONVERGED
-        previous[todo] = got
+        previous[todo], last_change[todo] = got, change
         keep = ~done
         todo, start, scale_of = todo[keep], start.take(keep), scale_of[keep]
         if not todo.size:
             break
-    for i in todo[status[todo] == Status.QUADRATURE]:
-        _refine_split(
-            sys, members, z[i], quantity, tol, coupled and eta == 0, (value, error, residual, iterations, status), i
-        )
+    if eta == 0:
+        for j, i in enumerate(todo):
+            if status[i] == Status.QUADRATURE:
+                state = start.take(slice(j, j + 1))
+                value[i], error[i], residual[i], more, status[i] = _refine_split(
+                    sys, members, z[i], quantity, tol, coupled, state
+                )
+                iterations[i] += more
     status[~np.isfinite(value)] = Status.SINGULAR
     bad = residual > max(1e-10, 1e-3 * tol)
     status[bad & (status == Status.CONVERGED)] = Status.NOT_CONVERGED
     return value, error, residual, iterations, status
 
 
-def _refine_split(sys, members, z, quantity, tol, plain, out, i):
+def _class_rule(sys, members, level, coupled):
+    if coupled:
+        return [sys.rule(k, level) for k in members]
+    rules = [sys.tau_rule(k, level) for k in members]  # units that couple to nothing: the gain plays no part
+    return [(tau, np.zeros(len(tau)), weight) for tau, weight, _, _ in rules]
+
+
+def _settled(change, last_change, scale, tol, floor=0.0):
+    """Where the last rules agree, and the error estimate that follows.
+
+    Doubling a Gauss or tanh-sinh rule squares its error at best. Here it is only taken to fall by the same
+    ratio as the last time, times ten, if that ratio was below 1/30; and a change below the square of the one
+    before is put down to chance. Otherwise the estimate is ten changes.
+    ``floor`` is what the distance of the nearest pole allows at best.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        falling = change < last_change / 30
+        least = np.maximum(change, last_change**2 / scale)
+        estimate = np.maximum(np.where(falling, 10 * least**2 / last_change, 10 * change), floor * scale)
+    estimate = np.where(np.isfinite(estimate), estimate, np.inf) + 64 * _EPS * scale
+    return estimate <= 0.5 * tol * scale + 64 * _EPS * scale, estimate
+
+
+def _gauss_floor(sys, members, z, nodes, state, level):
+    """Size exp(-2 n log|zeta + sqrt(zeta^2 - 1)|) of the error of n Gauss nodes in tau, zeta the pole of 1/D.
+
+    D vanishes where leak - h theta + z tau = i h sqrt(X Y), here at the typical gain; two rules that miss a close
+    pole may agree by chance, but not to better than this.
+    """
+    floor = np.zeros(len(z))
+    for i, k in enumerate(members):
+        tau, h, w = nodes[i]
+        if sys.populations[k].split is None or len(np.unique(tau)) != level:
+            continue
+        lo, hi = tau.min(), tau.max()
+        if lo <= 0 or hi > 100 * lo:  # a long tail: no Gauss rule
+            continue
+        gain = np.sqrt(w @ h**2)
+        width = np.sqrt(np.abs(state.x[:, i] * state.y[:, i]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            poles = (gain * (state.theta[:, i] + np.array([[1j], [-1j]]) * width) - sys.leak) / z
+            zeta = (2 * poles - lo - hi) / (hi - lo)
+            rate = np.abs(zeta + np.sqrt(zeta - 1) * np.sqrt(zeta + 1))
+            rate = np.where(np.isfinite(rate), rate, np.inf).min(0)
+        floor = np.maximum(floor, 0.01 * rate ** (-2.0 * level))
+    return floor
+
+
+def _refine_split(sys, members, z, quantity, tol, coupled, state):
     """One point next to the real axis, where ``1/|a|`` is nearly singular in tau: rules centred on the near-pole."""
-    value, error, residual, iterations, status = out
-    coupled = bool(np.any(sys.variance[np.ix_(members, members)]))
-    if coupled and (not plain or sys.has_reciprocity(members)):
-        return
     point = np.array([z])
-    previous, state = np.nan, None
+    previous, last, got, error, its = np.nan, np.nan, np.nan, np.inf, 0
     for level in _SPLIT_LEVELS:
-        rules = [sys.split(k, z, level) for k in members]
-        rules = [r if r is not None else (*sys.rule(k, level), None) for r, k in zip(rules, members, strict=True)]
+        rules = [sys.split(k, z, level, state.theta[0, i], coupled) for i, k in enumerate(members)]
         nodes = [r[:3] for r in rules]
+        if sum(len(r[0]) for r in rules) > 4_000_000:
+            break
         if coupled:
-            state = _solve_plain(sys, members, point, nodes, state)
+            state = _solve_class(sys, members, point, 0.0, nodes, state)
             g, scale = _resolvent(sys, members, point, 0.0, nodes, state)
             got = g[0] if quantity == "resolvent" else _density(sys, members, point, 0.0, nodes, state)[0]
-            size = scale[0] if quantity == "resolvent" else abs(got)
-            residual[i], iterations[i] = state.residual[0], iterations[i] + state.iterations[0]
+            size = scale[0] if quantity == "resolvent" else abs(got) + 1e-6 * scale[0] ** 2
+            its += int(state.iterations[0])
         else:
-            a = [sys.leak + z * r[0] if r[3] is None else r[3] for r in rules]
-            terms = [sys.fractions[k] * r[2] * r[0] / b for k, r, b in zip(members, rules, a, strict=True)]
+            terms = [sys.fractions[k] * r[2] * r[0] / r[3] for k, r in zip(members, rules, strict=True)]
             got = sum(np.sum(term) for term in terms)
             size = abs(got) + sum(sys.fractions[k] * np.sum(r[2] * r[0]) for k, r in zip(members, rules, strict=True))
         change = abs(got - previous)
-        value[i], error[i] = got, (change if np.isfinite(change) else np.inf) + 64 * _EPS * size
-        if change <= 0.5 * tol * size:
-            status[i] = Status.CONVERGED
-            return
-        previous = got
+        done, error = _settled(change, last, size, tol)
+        if done:
+            return got, float(error), state.residual[0], its, int(Status.CONVERGED)
+        previous, last = got, change
+    return got, float(error), state.residual[0], its, int(Status.QUADRATURE)

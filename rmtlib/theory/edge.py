@@ -185,7 +185,9 @@ class EdgeFunction:
         at = ~beyond
         if np.any(at):
             for offset, weight in split_tau(law.tau, centre[at], level):
-                total[at] += np.sum(weight / ((offset / self.sys.scale) ** 2 + gap[at, None] ** 2), -1)
+                distance = (offset / self.sys.scale) ** 2 + gap[at, None] ** 2
+                # at the end of a law both the weight and the distance may underflow to 0
+                total[at] += np.sum(np.divide(weight, distance, out=np.zeros(distance.shape), where=weight > 0), -1)
         return total * self._gain_square(k) / size, -level
 
     def _gain_square(self, k):

@@ -47,7 +47,7 @@ def test_cells_and_sliders_run(live):
     page.set_default_timeout(120_000)
     page.goto(address + explorations()[0])
     page.wait_for_selector("html[data-kernel=ready]")
-    cells = page.locator("div.cell:has(.thebe-cell)")
+    cells = page.locator("div.cell:has(> .cell_input .thebe-cell)")  # not those that are folded away
     answers = []
     for i, code in enumerate(CELLS):  # any cells of the page, with our own code in them
         cells.nth(i).locator(".CodeMirror").evaluate("(e, code) => e.CodeMirror.setValue(code)", code)

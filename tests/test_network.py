@@ -1,0 +1,416 @@
+"""Networks, their files, and the input that must be refused."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+import rmtlib as rmt
+from rmtlib import Network, Population, Reciprocity, Synapses, ValidationError
+
+
+def example(sparse=True, labels=True):
+    net = rmt.core_periphery().sample(120, seed=0)
+    weights = net.weights if sparse else net.weights.toarray()
+    return Network(weights, net.tau, net.gain, net.labels if labels else None, leak=0.7)
+
+
+def equal(first, second):
+    dense = [net.weights.toarray() if net.is_sparse else net.weights for net in (first, second)]
+    labels = (first.labels is None) == (second.labels is None) and np.array_equal(first.labels, second.labels)
+    return (
+        labels
+        and first.leak == second.leak
+        and np.array_equal(dense[0], dense[1])
+        and np.array_equal(first.tau, second.tau)
+        and np.array_equal(first.gain, second.gain)
+    )
+
+
+# --------------------------------------------------------------------------------------- Jacobian
+
+
+@given(st.integers(1, 8), st.integers(0, 2**31), st.floats(0.0, 2.0), st.booleans())
+@settings(deadline=None, max_examples=40)
+def test_jacobian(n, seed, leak, sparse):
+    rng = np.random.default_rng(seed)
+    w = rng.normal(size=(n, n)) * (rng.random((n, n)) < 0.5)
+    tau, h = rng.uniform(1, 5, n), rng.uniform(0, 1, n)
+    net = Network(sp.csr_array(w) if sparse else w, tau, h, leak=leak)
+    expected = np.diag(1 / tau) @ (-leak * np.eye(n) + w @ np.diag(h))
+    assert np.allclose(net.jacobian().toarray(), expected, atol=1e-14)
+    assert np.allclose(net.dense_jacobian(), expected, atol=1e-14)
+    again = Network.from_jacobian(net.jacobian())
+    assert np.allclose(again.jacobian().toarray(), expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+def test_from_jacobian_with_timescales(sparse):
+    net = Network(example(sparse).weights, example().tau)
+    jacobian = net.jacobian() if sparse else net.dense_jacobian()
+    again = Network.from_jacobian(jacobian, diagonal=True)
+    assert np.allclose(again.tau, net.tau)
+    assert np.allclose(again.jacobian().toarray(), net.jacobian().toarray(), atol=1e-13)
+    assert not again.weights.diagonal().any()
+    with pytest.raises(ValidationError, match=r"J\[1, 1\] = 0.5 is not negative"):
+        Network.from_jacobian([[-1.0, 0.0], [0.0, 0.5]], diagonal=True)
+
+
+def test_a_network_owns_its_arrays():
+    w, tau = np.ones((2, 2)), np.ones(2)
+    net = Network(w, tau)
+    w[0, 0] = tau[0] = 7.0
+    assert net.weights[0, 0] == net.tau[0] == 1.0
+    with pytest.raises(ValueError, match="read-only"):
+        net.weights[0, 0] = 2.0
+    stored_zero = sp.csr_array((np.array([0.0, 1.0]), (np.array([0, 1]), np.array([1, 0]))), shape=(2, 2))
+    assert Network(stored_zero).synapse_count == 1
+
+
+def test_subnetworks():
+    net = example()
+    core = net.subnetwork("I")
+    index = np.flatnonzero(net.labels == "I")
+    assert np.array_equal(core.weights.toarray(), net.weights.toarray()[np.ix_(index, index)])
+    assert equal(core, net.subnetwork(index))
+    assert equal(core, net.subnetwork(net.labels == "I"))
+    assert net.subnetwork([5, -1]).tau.tolist() == [net.tau[5], net.tau[-1]]
+
+
+@pytest.mark.parametrize(
+    ("which", "message"),
+    [
+        ("X", "no unit has the label 'X'; labels are \\['E', 'I'\\]"),
+        ([120], "must lie in 0..119"),
+        ([1, 1], "once only"),
+        ([], "select units by"),
+        ([0.5], "select units by"),
+        (np.ones(3, bool), "one entry a unit"),
+    ],
+)
+def test_bad_selection(which, message):
+    with pytest.raises(ValidationError, match=message):
+        example().subnetwork(which)
+
+
+# ------------------------------------------------------------------------------------------ files
+
+
+@pytest.mark.parametrize("ending", ["npz", "mat"])
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("labels", [True, False])
+def test_round_trip(tmp_path, ending, sparse, labels):
+    net = example(sparse, labels)
+    path = tmp_path / f"net.{ending}"
+    net.save(path)
+    again = rmt.load(path)
+    assert equal(again, net)
+    assert again.is_sparse == sparse
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert equal(pickle.loads(pickle.dumps(net)), net)
+
+
+@given(st.integers(1, 6), st.integers(0, 2**31))
+@settings(deadline=None, max_examples=25)
+def test_round_trip_of_any_network(tmp_path_factory, n, seed):
+    rng = np.random.default_rng(seed)
+    w = sp.random_array((n, n), density=0.4, rng=rng, format="csr")
+    net = Network(w, rng.uniform(0.1, 9, n), rng.normal(size=n), leak=rng.normal())
+    path = tmp_path_factory.mktemp("any")
+    for name in ("a.npz", "a.mat"):
+        net.save(path / name)
+        assert equal(rmt.load(path / name), net)
+
+
+def test_failed_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "net.npz"
+    example().save(path)
+    before = path.read_bytes()
+
+    def fail(file, **fields):
+        file.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", fail)
+    with pytest.raises(OSError, match="disk full"):
+        example(labels=False).save(path)
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_edge_lists(tmp_path):
+    path = tmp_path / "net.csv"
+    path.write_text("# measured\nsource,target,weight\n0,1,0.5\n2, 0, -1.5\n")
+    net = rmt.load(path, tau=3.0, n=4)
+    assert net.n == 4
+    assert net.weights[1, 0] == 0.5  # W[target, source]
+    assert net.weights[0, 2] == -1.5
+    assert net.tau.tolist() == [3.0] * 4
+    path = tmp_path / "net.tsv"
+    path.write_text("0\t1\t0.5\n")
+    assert rmt.load(path).n == 2
+
+
+def test_matlab_names(tmp_path):
+    scipy.io.savemat(tmp_path / "m.mat", {"W": np.eye(3), "tau": 2.0})
+    net = rmt.load(tmp_path / "m.mat", gain=0.5)
+    assert net.tau.tolist() == [2.0] * 3
+    assert net.gain.tolist() == [0.5] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "0,1\n", "line 1: expected source, target, weight; got 2 columns"),
+        ("a.csv", "0,1,1\n0,x,2\n", "line 2: expected two unit numbers"),
+        ("a.csv", "0,1,nan\n", "line 1: units are numbered from 0 and weights are finite"),
+        ("a.csv", "0,-1,1\n", "line 1: units are numbered from 0"),
+        ("a.csv", "source,target,weight\n", "lists no synapse"),
+        ("a.csv", "0,1,1\n0,1,2\n", "more than once"),
+        ("a.npz", "not a zip", "not a readable .npz file"),
+        ("a.mat", "not matlab", "not a readable .mat file"),
+        ("a.txt", "0,1,1", "expected .npz, .mat, .csv or .tsv"),
+    ],
+)
+def test_bad_files(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValidationError, match=message):
+        rmt.load(tmp_path / name)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        rmt.load(tmp_path / "none.npz")
+
+
+@pytest.mark.parametrize("part", [0.2, 0.6, 0.97])
+def test_truncated_file(tmp_path, part):
+    path = tmp_path / "net.npz"
+    example().save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(part * len(data))])
+    with pytest.raises(ValidationError, match="truncated or damaged"):
+        rmt.load(path)
+
+
+def test_pickles_are_never_loaded(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("a pickle was executed",))
+
+    path = tmp_path / "net.npz"
+    np.savez(path, weights=np.array([Bomb()], dtype=object), tau=np.ones(1))
+    with pytest.raises(ValidationError, match="pickled objects, which are never loaded"):
+        rmt.load(path)
+    path.write_bytes(pickle.dumps(example()))
+    with pytest.raises(ValidationError, match="pickled"):
+        rmt.load(path)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"tau": np.ones(2)}, "holds no variable 'weights'"),
+        ({"weights": np.eye(2), "tau": np.array([1.0, -1.0])}, "net.npz: tau must be positive"),
+        ({"weights": np.eye(2), "format": np.int64(99)}, "newer rmtlib"),
+        ({"data": np.ones(1), "tau": np.ones(2)}, "lacks indices"),
+        (
+            {"data": np.ones(1), "indices": np.array([9]), "indptr": np.array([0, 1, 1]), "tau": np.ones(2)},
+            "inconsistent sparse matrix",
+        ),
+    ],
+)
+def test_bad_contents(tmp_path, fields, message):
+    np.savez(tmp_path / "net.npz", **fields)
+    with pytest.raises(ValidationError, match=message):
+        rmt.load(tmp_path / "net.npz")
+
+
+def test_unknown_ending(tmp_path):
+    with pytest.raises(ValidationError, match="must end in .npz or .mat"):
+        example().save(tmp_path / "net.csv")
+
+
+# ------------------------------------------------------------------------------- refused networks
+
+W = np.array([[0.0, 1.0], [1.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Network(np.ones((2, 3))), r"square matrix .* got shape \(2, 3\)"),
+        (lambda: Network(sp.csr_array(np.ones((2, 3)))), "square matrix"),
+        (lambda: Network(np.ones(4)), "square matrix"),
+        (lambda: Network(np.zeros((0, 0))), "at least one unit"),
+        (lambda: Network([[np.nan, 1], [1, np.inf]]), "weights hold 2 NaN or infinite values"),
+        (lambda: Network(sp.csr_array([[np.nan, 1], [1, 0]])), "weights hold 1 NaN"),
+        (lambda: Network(W + 1j), "weights must be real"),
+        (lambda: Network([["a", "b"], ["c", "d"]]), "weights must be numbers"),
+        (lambda: Network(W, tau=0.0), "tau must be positive, unit 0 has 0"),
+        (lambda: Network(W, tau=[1.0, -2.0]), "tau must be positive, unit 1 has -2"),
+        (lambda: Network(W, tau=[1.0, np.nan]), "tau holds 1 NaN or infinite values .first at unit 1"),
+        (lambda: Network(W, tau=np.inf), "tau holds 2 NaN or infinite"),
+        (lambda: Network(W, tau=[1.0, 2.0, 3.0]), r"tau has shape \(3,\), but the weights are 2 x 2"),
+        (lambda: Network(W, gain=[1.0]), r"gain has shape \(1,\)"),
+        (lambda: Network(W, gain=[np.inf, 1.0]), "gain holds 1 NaN or infinite"),
+        (lambda: Network(W, labels=["a"]), r"labels have shape \(1,\), but there are 2 units"),
+        (lambda: Network(W, labels=[1, 2]), "labels must be strings"),
+        (lambda: Network(W, leak=np.nan), "leak must be finite"),
+        (lambda: Network(W, leak="one"), "leak must be a number"),
+    ],
+)
+def test_bad_networks(make, message):
+    with pytest.raises(ValidationError, match=message):
+        make()
+
+
+# ------------------------------------------------------------------------------- refused ensembles
+
+A, B = Population("A", 0.5), Population("B", 0.5)
+S = Synapses(1.0, degree=2)
+GAMMA = stats.gamma(2)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Population("A", tau=0.0),
+            "population 'A': the law of tau, Constant.0., has probability 1 at or below 0",
+        ),
+        (lambda: Population("A", tau=-3), "has probability 1 at or below 0, and a timescale must be positive"),
+        (lambda: Population("A", tau=stats.norm(20, 5)), "has probability 3.17e-05 at or below 0"),
+        (lambda: Population("A", tau=[1.0, -1.0]), "probability 0.5 at or below 0"),
+        (lambda: Population("A", tau=np.nan), "population 'A': Constant: 1 of 1 values are NaN"),
+        (lambda: Population("A", gain=-0.1), "the law of the gain, .* has probability 1 below 0"),
+        (lambda: Population("A", gain=stats.norm(0.5, 1)), "use a law on non-negative numbers"),
+        (lambda: Population("A", gain=np.inf), "values are NaN or infinite"),
+        (lambda: Population("A", gain="big"), "population 'A': cannot read 'big' as a law"),
+        (lambda: Population("A", 0.0), r"fraction must lie in \(0, 1\], got 0"),
+        (lambda: Population("A", 1.2), r"fraction must lie in \(0, 1\]"),
+        (lambda: Population("A", "half"), "fraction must be a number"),
+        (lambda: Population("A", sign=2), "sign must be"),
+        (lambda: Population(""), "non-empty string"),
+        (lambda: Population("A", tau=1.0, joint=rmt.Independent(1.0, 1.0)), "not both"),
+        (lambda: Population("A", joint=(1.0, 1.0)), "must be a joint law"),
+        (lambda: Population("A", joint=rmt.EmpiricalJoint([1.0, 0.0], [1.0, 1.0])), "probability 0.5 at or below 0"),
+        (lambda: Synapses(1.0), "give exactly one of degree"),
+        (lambda: Synapses(1.0, degree=2, probability=0.1), "give exactly one of degree"),
+        (lambda: Synapses(1.0, degree=-1), "degree must not be negative, got -1"),
+        (lambda: Synapses(1.0, degree=np.nan), "degree must be finite"),
+        (lambda: Synapses(1.0, probability=1.5), r"probability must lie in \[0, 1\], got 1.5"),
+        (lambda: Synapses(np.nan, degree=1), "Synapses weight: Constant: 1 of 1 values are NaN"),
+        (lambda: Synapses(stats.cauchy(), degree=1), "no finite variance"),
+        (lambda: Synapses.dense(-1.0), "std must not be negative"),
+        (lambda: Synapses.dense(1.0, np.inf), "mean must be finite"),
+        (lambda: Synapses.dense(1.0, entries=stats.expon()), "mean 0 and variance 1, got 1 and 1"),
+        (lambda: Reciprocity(1.5), r"fraction must lie in \[0, 1\]"),
+        (lambda: Reciprocity(0.5, -2), r"correlation must lie in \[-1, 1\]"),
+        (lambda: rmt.Ensemble([A, Population("B", 0.6)], {}), "must sum to 1, they sum to 1.1"),
+        (lambda: rmt.Ensemble([A, A], {}), "different names"),
+        (lambda: rmt.Ensemble([], {}), "at least one Population"),
+        (lambda: rmt.Ensemble([A, B], S), "give synapses as a dict"),
+        (lambda: rmt.Ensemble([A, B], [S]), "synapses must be a dict"),
+        (lambda: rmt.Ensemble([A, B], {("A", "C"): S}), "unknown population 'C'; populations are"),
+        (lambda: rmt.Ensemble([A, B], {"AB": S}), "keys of synapses are .target, source. pairs"),
+        (lambda: rmt.Ensemble([A, B], {("A", "B"): 3.0}), "expected Synapses"),
+        (lambda: rmt.Ensemble([A, B], {("A", "B"): S}, leak=np.nan), "leak must be finite"),
+        (lambda: rmt.dale(2, 2, GAMMA, GAMMA), "Dale's law .sign=-1. is set for population 'I'"),
+        (lambda: rmt.dale(2, 2, stats.norm(3, 1), -1.0), "Dale's law .sign=.1. is set for population 'E'"),
+        (
+            lambda: rmt.Ensemble(Population("A", sign=1), Synapses.dense(1.0, 5.0)),
+            "weights between -inf and inf, but Dale's law",
+        ),
+        (lambda: rmt.Ensemble([A, B], {("A", "B"): S}, reciprocity=Reciprocity(0.5)), "no two populations"),
+        (lambda: rmt.Ensemble(Population("A"), S, reciprocity=0.5), "sparse synapses need a Reciprocity"),
+        (
+            lambda: rmt.Ensemble(Population("A"), Synapses(GAMMA, degree=2), reciprocity=Reciprocity(0, 0.5)),
+            "needs reciprocal pairs, so a fraction > 0",
+        ),
+        (lambda: rmt.Ensemble(Population("A"), S, reciprocity=Reciprocity(0.5, 0.5)), "laws without atoms"),
+        (
+            lambda: rmt.Ensemble(Population("A"), S, reciprocity={("A", "X"): Reciprocity(0.5)}),
+            "unknown population 'X'",
+        ),
+        (lambda: rmt.elliptic(1.5), r"correlation must lie in \[-1, 1\]"),
+        (
+            lambda: rmt.Ensemble(Population("A"), Synapses(1.0, probability=0.8), reciprocity=Reciprocity(0.2)),
+            r"need p \+ q - fraction \* min\(p, q\) <= 1, got 1.44",
+        ),
+        (lambda: rmt.Ensemble(Population("A"), S, balanced=True), "needs dense synapses"),
+        (lambda: rmt.block([0.5, 0.5], [[1.0]]), "need std and mean of shape"),
+        (lambda: rmt.rajan_abbott(1.0, 1, 1, 1, 1), r"fraction must lie in \(0, 1\], got 0"),
+        (lambda: rmt.core_periphery().sample(0), "must be at least 1, got 0"),
+        (lambda: rmt.core_periphery().sample(-5), "must be at least 1, got -5"),
+        (lambda: rmt.core_periphery().sample(10.5), "must be an integer, got 10.5"),
+        (lambda: rmt.core_periphery().sample(True), "must be an integer, got True"),
+        (lambda: rmt.core_periphery().sample(20), "degree 6 exceeds the"),
+        (lambda: rmt.core_periphery().sample(100, seed=-1), "seed must be a non-negative integer"),
+        (lambda: rmt.core_periphery().sample(100, seed="a"), "seed must be a non-negative integer"),
+        (lambda: rmt.core_periphery().sample(100, sparse="yes"), "sparse must be"),
+        (lambda: rmt.ginibre().sample(10**7), "n=10000000: an all-to-all network needs about .* GB"),
+        (lambda: rmt.core_periphery().sample(10**7, sparse=False), "needs about 800,000 GB"),
+        (lambda: rmt.sample_many(rmt.ginibre(), 5, 0, 0, len), "number of networks, must be at least 1"),
+        (lambda: rmt.ginibre().scaled_time(-1.0), "needs a positive factor"),
+        (lambda: rmt.ginibre().nodes("X"), "unknown population 'X'"),
+        (
+            lambda: rmt.Ensemble(Population("A"), Synapses(1.0, probability=0.1)).input_variance(),
+            "have a fixed probability, .* pass n=",
+        ),
+    ],
+)
+def test_bad_ensembles(make, message):
+    with pytest.raises(ValidationError, match=message):
+        make()
+
+
+# --------------------------------------------------------------------------------- sound ensembles
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=5), st.integers(1, 1000))
+@settings(deadline=None, max_examples=60)
+def test_sizes(parts, n):
+    fractions = np.array(parts) / sum(parts)
+    populations = [Population(str(k), f) for k, f in enumerate(fractions)]
+    sizes = rmt.Ensemble(populations, {}).sizes(n)
+    assert sizes.sum() == n
+    assert np.all(np.abs(sizes - n * fractions) < 1)
+
+
+def test_scaled_time_divides_the_spectrum():
+    ens = rmt.core_periphery()
+    fast, slow = ens.sample(200, seed=3), ens.scaled_time(10.0).sample(200, seed=3)
+    assert np.allclose(slow.tau, 10 * fast.tau)
+    assert np.allclose(rmt.eigenvalues(slow), rmt.eigenvalues(fast) / 10)
+
+
+def test_pruned_columns_and_labels():
+    net = rmt.core_periphery(fraction_inhibitory=0.25).sample(400, seed=0)
+    assert (net.labels == "I").sum() == 100
+    assert net.weights[:, :300].nnz == 0
+    assert net.weights[:300][:, 300:].nnz > 0
+    assert net.tau[net.labels == "I"].mean() > net.tau[net.labels == "E"].mean() + 20
+
+
+def test_dale_signs():
+    net = rmt.dale(4, 2, GAMMA, rmt.as_law(GAMMA).scaled(-2)).sample(200, seed=0)
+    assert net.weights[:, :160].data.min() > 0
+    assert net.weights[:, 160:].data.max() < 0
+
+
+def test_an_ensemble_without_synapses():
+    net = rmt.Ensemble(Population("A", tau=[1.0, 2.0]), {}).sample(10, seed=0)
+    assert net.weights.nnz == 0
+    assert set(rmt.eigenvalues(net)) <= {-1.0, -0.5}
+
+
+def test_describe_names_everything():
+    text = rmt.rajan_abbott(0.8, 1, -4, 1, 2, balanced=True).describe()
+    for part in ("E: fraction 0.8", "I -> E: Synapses.dense(std=2, mean=-4)", "sums to zero"):
+        assert part in text
