@@ -574,7 +574,6 @@ def _relative(value, change):
     return np.where(np.abs(ratio) < 0.1, value * (1 + ratio), value * np.exp(ratio))
 
 
-@np.errstate(divide="ignore", invalid="ignore", over="ignore")  # a start on a pole drops out below
 def theta_newton(sys, members, z, nodes, theta, steps=60):
     """theta_a = sum_b R_ab <h/(a - h theta_b)>, the outside (X Y = 0) solution, from a start value."""
     r = sys.reciprocal[np.ix_(members, members)]
