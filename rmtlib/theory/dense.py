@@ -592,7 +592,7 @@ def theta_newton(sys, members, z, nodes, theta, steps=60):
         residual = value @ r.T - now
         jac = r[None] * slope[:, None, :]
         jac[:, np.arange(m), np.arange(m)] -= 1
-        # the terms of the sum, not the sum: reciprocal correlations of two signs may cancel to theta = 0
+        # of the terms, not of their sum: where correlations cancel, theta is 0 to rounding and no smaller
         scale = np.max(np.abs(now), -1) + np.max(np.abs(value) @ np.abs(r).T, -1) + 1e-300
         if m == 1:
             with np.errstate(all="ignore"):  # a point that has no solution ends as NaN and is reported
