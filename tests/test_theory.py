@@ -35,6 +35,27 @@ def test_elliptic_law(gamma):
     np.testing.assert_allclose(rmt.density(ens, z).value, inside / (np.pi * (1 - gamma**2)), rtol=1e-8, atol=1e-12)
 
 
+@pytest.mark.parametrize("gamma", [0.9, 0.3, -0.6, -0.9, -0.97])
+def test_edge_is_the_whole_ellipse(gamma):
+    (edge,) = rmt.spectral_edge(rmt.elliptic(gamma))
+    np.testing.assert_allclose(np.hypot(edge.real / (1 + gamma), edge.imag / (1 - gamma)), 1, rtol=1e-9)
+    assert np.abs(edge.real).max() == pytest.approx(1 + gamma, rel=1e-3)
+    assert np.abs(edge.imag).max() == pytest.approx(1 - gamma, rel=1e-3)
+
+
+def test_correlations_that_cancel_leave_the_circle():
+    """Equal populations, opposite correlations within and across: theta = 0, the circular law."""
+    pops = [rmt.Population("a", 0.5), rmt.Population("b", 0.5)]
+    synapses = {(t, s): rmt.Synapses.dense(1.0) for t in "ab" for s in "ab"}
+    pairs = {("a", "a"): 0.7, ("b", "b"): 0.7, ("a", "b"): -0.7}
+    reciprocity = {k: rmt.Reciprocity(correlation=v) for k, v in pairs.items()}
+    (edge,) = rmt.spectral_edge(rmt.Ensemble(pops, synapses, reciprocity=reciprocity, leak=0.0))
+    np.testing.assert_allclose(np.abs(edge), 1, rtol=1e-9)
+    turn = np.angle(edge[1:] / edge[:-1])
+    assert np.all(np.abs(turn) < 0.3)
+    assert turn.sum() == pytest.approx(2 * np.pi)
+
+
 def test_semicircle_is_a_line_density():
     ens = rmt.wigner(std=1.5)
     bar = rmt.bar(ens)

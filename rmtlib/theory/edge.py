@@ -320,6 +320,9 @@ def _grid(edge, points):
     count = max(points // 6, 24)
     x = np.unique(np.concatenate([np.linspace(lo, hi, count), x[(x > lo) & (x < hi)]]))
     x = x[np.concatenate([[True], np.diff(x) > 1e-9 * (hi - lo)])]
+    if any(sys.has_reciprocity(c) for c in sys.classes):
+        # negative correlation cuts the solution outside along Re z = -leak/tau: no grid line on the cut
+        x = x + 1e-6 * (hi - lo)
     small = 0.02 * radius.min()
     y = np.unique(np.concatenate([[0.0], np.geomspace(small, top, 10), np.linspace(0, top, count // 2)]))
     return x, y
