@@ -334,7 +334,9 @@ def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
 
     The support need not be connected or star-shaped; there is one curve per boundary component, sorted by
     decreasing rightmost point, each with its first vertex repeated at the end, and counter-clockwise.
-    Every vertex lies on the level set to rounding.
+    Every vertex lies on the level set to rounding, with two exceptions. At a cusp on the real axis, where the
+    support narrows to the end of a bar, the edge function jumps past 1 and the vertex marks the jump. And
+    an unbounded support (``tau`` down to 0) is cut on the far left by a straight segment.
 
     Parameters
     ----------
@@ -347,8 +349,7 @@ def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
     Returns
     -------
     list of complex ndarrays
-        Empty if there is no planar support. A tau law with mass down to 0 has an unbounded support, which
-        is cut on the far left.
+        Empty if there is no planar support.
 
     Raises
     ------
