@@ -35,6 +35,8 @@ Hermitian case; Hamilton, Mon. Not. R. Astron. Soc. 312, 257 (2000), for Hankel 
 
 from __future__ import annotations
 
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import scipy.fft
 from scipy.interpolate import CubicSpline
@@ -42,7 +44,7 @@ from scipy.special import loggamma
 
 from ..ensemble import Ensemble
 from ..errors import NotApplicableError, ValidationError
-from ..laws import Discrete, Independent
+from ..laws import Continuous, Discrete, Independent, Mixture
 from ..solve import Solution, Status, finish
 from . import dense as _dense
 from .edge import EdgeFunction, _root
@@ -90,6 +92,10 @@ class _Grid:
             self.integrate = np.where(self.omega > 0, 1 / (1j * self.omega), 0.0)
         self.derive = 1j * self.omega
         self.derive[-1] = 0.0
+        # What leaks around the end of the period would return at the other end, where f is 1 instead of q, and grow
+        # by the mean degree each sweep: nothing is let through there.
+        outer = np.clip((np.abs(self.u) / (0.5 * self.length) - 0.9) / 0.08, 0.0, 1.0)
+        self.window = np.cos(0.5 * np.pi * outer) ** 2
 
     def forward(self, values):
         return scipy.fft.rfft(values, axis=-1)
@@ -140,7 +146,7 @@ class _Class:
             shape = self.degree.shape + grid.omega.shape
             table, out = np.zeros(shape, complex), np.zeros(shape, complex)
             for (i, j), law in self.weight.items():
-                got = _mellin(law, -2j * grid.omega)
+                got = _mellin(law, grid.omega[1], len(grid.omega), -1)
                 table[i, j] = self.degree[i, j] * got
                 out[j, i] = self.out_degree[j, i] * got
             self._cache[key] = table * grid.kernel, out * grid.kernel
@@ -149,7 +155,7 @@ class _Class:
     def gain_multiplier(self, member, grid):
         key = ("h", member, grid.level)
         if key not in self._cache:
-            self._cache[key] = _mellin(self.joints[member].gain, 2j * grid.omega)
+            self._cache[key] = _mellin(self.joints[member].gain, grid.omega[1], len(grid.omega), 1)
         return self._cache[key]
 
     def rule(self, member, z, level):
@@ -163,6 +169,34 @@ class _Class:
             tau, weight = law.nodes()
             tau = tau / self.scale
             return tau[None, :], self.leak + z[:, None] * tau, None, np.broadcast_to(weight, (len(z), len(tau)))
+        return self._split(member, z, level)
+
+    def rules(self, member, z, level):
+        """Groups of points with the rule of each: few Gauss nodes away from the segment where ``-leak/tau`` lies."""
+        joint, law = self.joints[member], self.joints[member].tau
+        lo, hi = law.support()
+        gauss = np.zeros(len(z), bool)
+        if isinstance(joint, Independent) and isinstance(law, Continuous) and lo > 0 and hi < 100 * lo:
+            with np.errstate(all="ignore"):
+                zeta = (-2 * self.leak * self.scale / z - lo - hi) / (hi - lo)
+                # an ellipse around the support that leaves out the branch point of |a|^(-2 i omega) and 1/a
+                rate = np.abs(zeta + np.sqrt(zeta - 1) * np.sqrt(zeta + 1))
+            need = np.where(np.isfinite(rate), 18 / np.log(np.maximum(rate, 1.0001)), 0) + 12 + 6 * level
+            gauss = need <= 72
+            for count in (24, 48, 72):
+                at = np.flatnonzero(gauss & (need <= count) & (need > count - 24))
+                if at.size:
+                    tau, weight = law.nodes(count)
+                    tau = tau / self.scale
+                    a = self.leak + z[at, None] * tau
+                    yield at, (tau[None, :], a, None, np.broadcast_to(weight, a.shape))
+        rest = np.flatnonzero(~gauss)
+        for at in np.array_split(rest, max(1, len(rest) // 16)):
+            if at.size:
+                yield at, self.rule(member, z[at], level)
+
+    def _split(self, member, z, level):
+        law = self.joints[member].tau
         safe = np.where(z == 0, 1e-300, z)
         pole = -self.leak * safe.conj() / np.abs(safe) ** 2 * self.scale
         parts = list(_dense.split_tau(law, pole.real, _TAU_NODES[level]))
@@ -177,28 +211,20 @@ class _Class:
     def gap_multipliers(self, z, grid):
         """``E[p B^(-2 i omega)]`` for p = 1, Re tau/a, Im tau/a, |tau/a|^2: shape (4, members, points, omega)."""
         count = len(grid.omega)
-        side = int(np.ceil(np.sqrt(count)))
         out = np.empty((4, len(self.members), len(z), count), complex)
         for i in range(len(self.members)):
-            for at in np.array_split(np.arange(len(z)), max(1, len(z) // 16)):
-                if not at.size:
-                    continue
-                tau, a, log_gain, weight = self.rule(i, z[at], grid.level)
+            for at, rule in self.rules(i, z, grid.level):
+                tau, a, log_gain, weight = rule
                 with np.errstate(all="ignore"):
                     ratio = tau / a
                     log = 2 * np.log(np.abs(a))
                 if log_gain is not None:
                     log = log - 2 * log_gain
-                dead = (weight == 0) | ~np.isfinite(log)
                 p = np.stack([weight, weight * ratio.real, weight * ratio.imag, weight * np.abs(ratio) ** 2], 1)
-                p = np.where(dead[:, None, :], 0.0, p)
-                log = np.where(dead, 0.0, log)
-                # exp(-i omega log) for equidistant omega: products of two short tables
-                d = -1j * (grid.omega[1] * log)
-                short = np.exp(d[:, None, :] * np.arange(side)[:, None])
-                long = np.exp(d[:, None, :] * (side * np.arange(side))[:, None])
-                table = (p[:, :, None, :] * long[:, None]).reshape(len(at), 4 * side, -1) @ short.swapaxes(1, 2)
-                got = table.reshape(len(at), 4, side * side)[..., :count].swapaxes(0, 1)
+                dead = (weight == 0) | ~np.isfinite(log)
+                if np.any(dead):
+                    p, log = np.where(dead[:, None, :], 0.0, p), np.where(dead, 0.0, log)
+                got = _powers(log, p, -grid.omega[1], count).swapaxes(0, 1)
                 if log_gain is None:
                     got = got * self.gain_multiplier(i, grid)
                 out[:, i, at] = got
@@ -233,8 +259,50 @@ def _without_zeros(degree, law):
     return degree * (1 - zero), Discrete(values[values != 0], probs[values != 0] / (1 - zero))
 
 
-def _mellin(law, power):
-    return np.asarray(law.moment(power), complex)
+_MELLIN: WeakKeyDictionary = WeakKeyDictionary()  # law -> {(step, count, sign): moments}
+
+
+def _mellin(law, step, count, sign):
+    """``E |x|^(2 i sign omega)`` at ``omega = 0, step, 2 step, ...``."""
+    table = _MELLIN.setdefault(law, {})
+    key = (step, count, sign)
+    if key not in table:
+        table[key] = _oscillating(law, 2 * sign * step, count)
+    return table[key]
+
+
+def _oscillating(law, step, count):
+    if isinstance(law, Mixture):
+        return sum(p * _oscillating(part, step, count) for p, part in zip(law._probs, law._laws, strict=True))
+    if not isinstance(law, Continuous):
+        values, probs = law.atoms()
+        return _powers(np.log(np.abs(values)), probs, step, count)
+    previous = None
+    for nodes in (600, 1200, 2400, 4800, 9600):
+        got = _powers(*law._log_rule(nodes), step, count)
+        # high frequencies, which the rule resolves last, meet functions that fall as exp(-pi omega/2)
+        fall = np.exp(-0.25 * np.pi * abs(step) * np.arange(count))
+        if previous is not None and np.all(np.abs(got - previous) * fall <= 1e-12):
+            break
+        previous = got
+    return got
+
+
+def _powers(log, weight, step, count):
+    """``sum weight exp(i k step log)`` for k < count, over the last axis of ``weight``: products of two short tables.
+
+    ``log`` is (nodes,) or (rows, nodes); ``weight`` (nodes,) or (rows, parts, nodes).
+    """
+    side = int(np.ceil(np.sqrt(count)))
+    phase = 1j * step * np.asarray(log)
+    short = np.exp(phase[..., None, :] * np.arange(side)[:, None])
+    long = np.exp(phase[..., None, :] * (side * np.arange(side))[:, None])
+    if np.ndim(weight) == 3:
+        rows, parts, nodes = weight.shape
+        long = (weight[:, :, None, :] * long[:, None]).reshape(rows, parts * side, nodes)
+        got = long @ short.swapaxes(-1, -2)
+        return got.reshape(rows, parts, side * side)[..., :count]
+    return ((weight * long) @ short.T).ravel()[:count]
 
 
 # --- the map and its linearisation -----------------------------------------------------------------------
@@ -284,7 +352,21 @@ class _Map:
         _, f, h, dh = self.parts(slope)
         product = slope[:, ::-1] * h + f[:, ::-1] * dh
         log = self._mix(grid.forward(product))
-        return np.exp(np.minimum(grid.integral(log), 0.5)) * grid.back(log)
+        f = np.exp(np.minimum(grid.integral(log), 0.5))
+        dlog = grid.back(log)
+        new = f * dlog * grid.window
+        if self.sides == 2:
+            # the ends of the grid break the gauge symmetry f(e^k s), F(e^-k s) by as much as the tails that they cut
+            # off; the drift that follows would keep the residual from falling, and is taken out here
+            drift = self._gauge(new) - self._gauge(slope)
+            drift = np.where(np.abs(drift) < 0.05, drift, 0.0)[None, None, :, None]
+            new += np.array([1.0, -1.0])[:, None, None] * drift * (new * dlog + f * grid.back(log * grid.derive))
+        return new
+
+    def _gauge(self, slope):
+        """Mean over populations of (centre of f' - centre of F')/2, by points."""
+        centre = slope @ self.grid.u / slope.sum(-1)
+        return 0.5 * np.mean(centre[:, 0] - centre[:, 1], axis=0)
 
     def resolvent(self, slope):
         """``sum_a f_a {q <tau/a> - int F dH}``, by points."""
@@ -298,7 +380,7 @@ class _Map:
         return total
 
 
-def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3):
+def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=20):
     r"""Solve ``x = func(x)`` for many independent problems at once by Anderson acceleration.
 
     Each sweep replaces ``x_k`` by the combination of the last images that least squares says is closest to
@@ -312,8 +394,9 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3):
     start : ndarray
     tol : float
         A problem stops when ``max|func(x) - x| <= tol max|x|``.
-    depth, limit, plain : int
-        Images kept, sweeps allowed, sweeps without mixing at the start.
+    depth, limit, plain, patience : int
+        Images kept, sweeps allowed, sweeps without mixing at the start, sweeps without halving the residual after
+        which a problem is given up.
 
     Returns
     -------
@@ -332,6 +415,7 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3):
     """
     count = start.shape[-2]
     answer, residual = np.array(start), np.full(count, np.inf)
+    mark, since = np.full(count, np.inf), np.zeros(count, int)
     sweeps, rows = np.zeros(count, int), np.arange(count)
     x, xs, rs = np.array(start), [], []
     previous = None
@@ -348,7 +432,9 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3):
         better = size <= residual[rows]
         answer[..., rows[better], :], residual[rows[better]] = x[..., better, :], size[better]
         sweeps[rows] = sweep + 1
-        keep = (size > tol) & np.isfinite(size)
+        halved = size < 0.5 * mark[rows]
+        mark[rows[halved]], since[rows[halved]] = size[halved], sweep
+        keep = (size > tol) & np.isfinite(size) & (sweep - since[rows] < patience)
         if not np.all(keep):
             rows, x, r, image = rows[keep], x[..., keep, :], r[..., keep, :], image[..., keep, :]
             xs, rs = [p[..., keep, :] for p in xs], [p[..., keep, :] for p in rs]
@@ -423,7 +509,7 @@ class _Linear:
         product = x[:, ::-1] * h + df[:, ::-1] * dh + slope[:, ::-1] * h1 + f[:, ::-1] * dh1
         log = cmap._mix(grid.forward(product))
         change = grid.integral(log)
-        return slope * change + f * grid.back(log)
+        return slope * change + f * grid.back(log) * grid.window
 
     def density(self, x):
         """``Re dg/dconj(z) / pi`` and the imaginary part, which vanishes in exact arithmetic."""
@@ -580,8 +666,9 @@ def _solve_class(cls, z, quantity, tol):
                 old = np.stack([slopes[r] for r in rows], 2)
                 first = CubicSpline(_Grid(level - 1).u, old, axis=-1, extrapolate=False)(grid.u)
                 first = np.where(np.isnan(first), 0.0, first)
-            goal = 1e-12 if level else 1e-6  # the first grid only feeds the second
-            x, residual, sweeps = anderson(lambda v, r, m=cmap: m.take(r)(v), first, tol=goal, plain=3 if not level else 0)
+            goal = 1e-12 if level else 1e-7  # the first grid only feeds the second
+            plain = 0 if level else 3
+            x, residual, sweeps = anderson(lambda v, r, m=cmap: m.take(r)(v), first, tol=goal, plain=plain)
             for j, r in enumerate(rows):
                 slopes[r] = x[:, :, j]
             lost = np.max(np.abs(1 + grid.step * x.sum(-1) - atoms[:, :, None]), axis=(0, 1)) > 1e-3
@@ -721,10 +808,13 @@ def density(ens: Ensemble, z, tol: float = 1e-6, throw: bool = True) -> Solution
     With ``S(t) = < (tau/conj a) t d/dt K[f](t B^2) >``, ``a = leak + z tau`` and a dot for ``d/dconj(z)``,
 
     .. math::
-       \dot H &= \langle \mathcal K_{lin}[\dot f](t B^2) angle + S, \qquad
-       \dot f(s) = c f(s) \langle \mathcal K_{lin}[\dot f H + f \dot H](s w^2) angle , \
+       \dot H &= \langle \mathcal K_{lin}[\dot f](t B^2) 
+angle + S, \qquad
+       \dot f(s) = c f(s) \langle \mathcal K_{lin}[\dot f H + f \dot H](s w^2) 
+angle , \
        \piarrho &= -\int \dot F\, dH_	au - \int F\, d\dot H_	au , \qquad
-       H_	au(t) = \langle (	au/a) \mathcal K[f](t B^2) angle ,
+       H_	au(t) = \langle (	au/a) \mathcal K[f](t B^2) 
+angle ,
 
     a linear system; no finite differences. The value has no imaginary part in exact arithmetic, and what there is
     of it is counted as an error.
