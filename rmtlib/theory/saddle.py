@@ -54,6 +54,7 @@ __all__ = ["anderson", "density", "frozen", "hankel_multiplier", "resolvent"]
 # (points, length in log t) of the grids, each finer and longer than the last
 _GRIDS = ((256, 64.0), (512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0))
 _TAU_NODES = (48, 96, 192, 384, 768)  # nodes a piece, rules centred on the near-pole of each point
+_JOINT_NODES = (32, 64, 96, 128, 160)  # of tau and of gain, where they depend on each other
 _BATCH = 40_000  # grid values per array: what stays in the cache is fastest
 _MIXED = 6  # depth of the Anderson mixing
 
@@ -162,7 +163,7 @@ class _Class:
         """Nodes for one population at points ``z``: (tau, a = leak + z tau, log of gain or None, weight), by rows."""
         joint, law = self.joints[member], self.joints[member].tau
         if not isinstance(joint, Independent):
-            tau, gain, weight = joint.nodes(_TAU_NODES[min(level, 2)])
+            tau, gain, weight = joint.nodes(_JOINT_NODES[level])
             tau = tau / self.scale
             return tau[None, :], self.leak + z[:, None] * tau, np.log(gain), np.broadcast_to(weight, (len(z), len(tau)))
         if law.atoms()[1].sum() > 1 - 1e-12:
@@ -666,7 +667,8 @@ def _solve_class(cls, z, quantity, tol):
                 old = np.stack([slopes[r] for r in rows], 2)
                 first = CubicSpline(_Grid(level - 1).u, old, axis=-1, extrapolate=False)(grid.u)
                 first = np.where(np.isnan(first), 0.0, first)
-            goal = 1e-12 if level else 1e-7  # the first grid only feeds the second
+            # the first grid only feeds the second
+            goal = min(1e-12, max(1e-4 * tol, 1e-14)) if level else 1e-7
             plain = 0 if level else 3
             x, residual, sweeps = anderson(lambda v, r, m=cmap: m.take(r)(v), first, tol=goal, plain=plain)
             for j, r in enumerate(rows):
@@ -743,7 +745,8 @@ def _solve(ens, z, quantity, tol, throw):
         inside = np.zeros(len(flat), bool)
         if cls.percolates:
             inside = edge.of_class(cls.members, scaled, 1e-10) > 1
-            inside[inside] = _bound(cls, scaled[inside]) > 1
+            if np.any(inside):
+                inside[inside] = _bound(cls, scaled[inside]) > 1
         rows = np.flatnonzero(inside)
         if rows.size:
             got = _solve_class(cls, scaled[rows], quantity, tol)
