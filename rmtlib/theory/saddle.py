@@ -411,52 +411,68 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=
     Examples
     --------
     >>> x, residual, sweeps = anderson(lambda x, rows: np.cos(x), np.ones((2, 1)))
-    >>> print(x.ravel().round(10))
-    [0.7390851332 0.7390851332]
+    >>> print(x.ravel().round(8))
+    [0.73908513 0.73908513]
     """
     count = start.shape[-2]
-    answer, residual = np.array(start), np.full(count, np.inf)
+    axes = tuple(i for i in range(start.ndim) if i != start.ndim - 2)
+    answer, best_image, residual = np.array(start), np.array(start), np.full(count, np.inf)
     mark, since = np.full(count, np.inf), np.zeros(count, int)
     sweeps, rows = np.zeros(count, int), np.arange(count)
     x, xs, rs = np.array(start), [], []
-    previous = None
-    axes = [i for i in range(start.ndim) if i != start.ndim - 2]
+    previous, fresh = None, np.zeros(count, bool)
 
     def inner(p, q):
         return np.einsum(p, list(range(p.ndim)), q, list(range(p.ndim)), [p.ndim - 2])
 
     for sweep in range(limit):
         image = func(x, rows)
-        r = image - x
-        size = np.max(np.abs(r), axis=tuple(axes)) / (np.max(np.abs(x), axis=tuple(axes)) + 1e-300)
+        with np.errstate(invalid="ignore", over="ignore"):
+            r = image - x
+            size = np.max(np.abs(r), axis=axes) / (np.max(np.abs(x), axis=axes) + 1e-300)
         size = np.where(np.isfinite(size), size, np.inf)
         better = size <= residual[rows]
-        answer[..., rows[better], :], residual[rows[better]] = x[..., better, :], size[better]
+        at = rows[better]
+        answer[..., at, :], best_image[..., at, :] = x[..., better, :], image[..., better, :]
+        residual[at] = size[better]
         sweeps[rows] = sweep + 1
         halved = size < 0.5 * mark[rows]
         mark[rows[halved]], since[rows[halved]] = size[halved], sweep
-        keep = (size > tol) & np.isfinite(size) & (sweep - since[rows] < patience)
+        keep = (residual[rows] > tol) & (sweep - since[rows] < patience)
         if not np.all(keep):
-            rows, x, r, image = rows[keep], x[..., keep, :], r[..., keep, :], image[..., keep, :]
+            rows, size, x, r, image = rows[keep], size[keep], x[..., keep, :], r[..., keep, :], image[..., keep, :]
             xs, rs = [p[..., keep, :] for p in xs], [p[..., keep, :] for p in rs]
             previous = None if previous is None else tuple(p[..., keep, :] for p in previous)
+            fresh = fresh[keep]
             if not rows.size:
                 break
+        # an extrapolation that led astray: back to the best state and on from there without a memory
+        astray = (size > 20 * residual[rows]) & (sweep > plain)
         if previous is not None:
-            xs.append(image - previous[0])
-            rs.append(r - previous[1])
+            linked = np.where(astray | fresh, 0.0, 1.0)[:, None]
+            with np.errstate(invalid="ignore"):
+                xs.append(np.where(linked, image - previous[0], 0.0))
+                rs.append(np.where(linked, r - previous[1], 0.0))
             xs, rs = xs[-depth:], rs[-depth:]
+        if np.any(astray):
+            lost = rows[astray]
+            image[..., astray, :] = 0.5 * (best_image[..., lost, :] + answer[..., lost, :])
+            r[..., astray, :] = 0.0
+            for p in (*xs, *rs):
+                p[..., astray, :] = 0.0
+        fresh = astray
         previous = (image, r)
         x = image
-        if sweep >= plain and rs:
+        if sweep < plain:
+            x = 0.5 * (x + image - r)  # damped: where the map alternates, as X -> V/X does
+        elif rs:
             m = len(rs)
-            gram = np.empty((rows.size, m, m))
-            right = np.empty((rows.size, m))
+            gram, right = np.empty((rows.size, m, m)), np.empty((rows.size, m))
             for i in range(m):
                 right[:, i] = inner(rs[i], r)
                 for j in range(i + 1):
                     gram[:, i, j] = gram[:, j, i] = inner(rs[i], rs[j])
-            scale = np.sqrt(np.einsum("rii->ri", gram)) + 1e-300
+            scale = np.sqrt(np.einsum("rii->ri", gram)) + 1e-150
             gram = gram / scale[:, :, None] / scale[:, None, :] + 1e-14 * np.eye(m)
             gamma = np.linalg.solve(gram, (right / scale)[..., None])[..., 0] / scale
             for i in range(m):
@@ -555,9 +571,10 @@ def frozen(ens: Ensemble, z) -> np.ndarray:
     Examples
     --------
     >>> import rmtlib as rmt
+    >>> from scipy import stats
     >>> ens = rmt.oriented_sparse(1.3, stats.norm(0, 1), leak=0.0)
     >>> print(frozen(ens, [1.03, 1.05]).round(3))
-    [1.008 0.986]
+    [1.006 0.988]
     """
     points = np.asarray(z, complex)
     sys, classes = _classes(ens)
@@ -669,7 +686,7 @@ def _solve_class(cls, z, quantity, tol):
                 first = np.where(np.isnan(first), 0.0, first)
             # the first grid only feeds the second
             goal = min(1e-12, max(1e-4 * tol, 1e-14)) if level else 1e-7
-            plain = 0 if level else 3
+            plain = 0 if level else 4
             x, residual, sweeps = anderson(lambda v, r, m=cmap: m.take(r)(v), first, tol=goal, plain=plain)
             for j, r in enumerate(rows):
                 slopes[r] = x[:, :, j]
@@ -799,8 +816,10 @@ def resolvent(ens: Ensemble, z, tol: float = 1e-8, throw: bool = True) -> Soluti
     Examples
     --------
     >>> import rmtlib as rmt
+    >>> from scipy import stats
     >>> ens = rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5), leak=0.0)
     >>> print(resolvent(ens, [0.5j, 2.0]).value.round(6) + 0.0)
+    [0. -0.842352j 0.5+0.j      ]
     """
     return _solve(ens, z, "resolvent", tol, throw)
 
@@ -842,7 +861,9 @@ angle ,
     Examples
     --------
     >>> import rmtlib as rmt
+    >>> from scipy import stats
     >>> ens = rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5), leak=0.0)
     >>> print((np.pi * density(ens, [0.5j, 2.0]).value).round(6))
+    [1.064035 0.      ]
     """
     return _solve(ens, z, "density", tol, throw)
