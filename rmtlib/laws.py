@@ -342,7 +342,9 @@ class Continuous(Law):
         self._dist = distribution
         self._new = hasattr(distribution, "icdf")
         self._cache: dict[Any, Any] = {}
-        lo, hi = self.support()
+        lo, hi = (self._factor * float(end) for end in distribution.support())
+        self._support = (lo, hi) if self._factor > 0 else (hi, lo)
+        lo, hi = self._support
         if np.isnan(lo) or np.isnan(hi) or not lo < hi:
             raise ValidationError(f"{self!r}: invalid parameters (its support is [{lo}, {hi}])")
 
@@ -376,8 +378,7 @@ class Continuous(Law):
         return self._checked(self._factor**2 * variance, "variance")
 
     def support(self):
-        lo, hi = (self._factor * float(end) for end in self._dist.support())
-        return (lo, hi) if self._factor > 0 else (hi, lo)
+        return self._support
 
     def pdf(self, x):
         return np.asarray(self._dist.pdf(np.asarray(x, dtype=float) / self._factor), dtype=float) / abs(self._factor)

@@ -119,6 +119,7 @@ class System:
 
     def __post_init__(self):
         self.classes = irreducible_classes(self.variance)
+        self._any_reciprocal = bool(np.any(self.reciprocal))
         inside = np.zeros(len(self.fractions), bool)
         for c in self.classes:
             inside[c] = True
@@ -161,7 +162,7 @@ class System:
 
     def has_reciprocity(self, members: np.ndarray) -> bool:
         """True if the synapses of a class are correlated in pairs."""
-        return bool(np.any(self.reciprocal[np.ix_(members, members)]))
+        return self._any_reciprocal and bool(np.any(self.reciprocal[np.ix_(members, members)]))
 
     def symmetry(self, members: np.ndarray) -> int:
         """+1 if the block is similar to a symmetric random matrix, -1 to an antisymmetric one, else 0."""
@@ -196,12 +197,13 @@ def system(ensemble, n: int | None = None) -> System:
     fractions = np.asarray(ensemble.fractions, float)
     first = [pop.tau_rule(_LEVELS[0]) for pop in populations]
     scale = float(sum(f * np.dot(tau, weight) for f, (tau, weight, _, _) in zip(fractions, first, strict=True)))
+    heard = np.array([np.dot(weight, h2) > 0 for _, weight, _, h2 in first])  # gain 0: as if it had no synapses
     return System(
         populations,
         fractions,
-        np.asarray(ensemble.input_variance(n), float),
-        np.asarray(ensemble.input_mean(n), float),
-        np.asarray(ensemble.reciprocal_covariance(n), float),
+        np.where(heard, np.asarray(ensemble.input_variance(n), float), 0.0),
+        np.where(heard, np.asarray(ensemble.input_mean(n), float), 0.0),
+        np.where(heard & heard[:, None], np.asarray(ensemble.reciprocal_covariance(n), float), 0.0),
         float(ensemble.leak),
         scale,
     )
@@ -630,9 +632,34 @@ def _approach(sys, members, z, eta, nodes):
 
 
 def outside_theta(sys, members, z, nodes):
-    """``theta`` of the solution with X Y = 0 that continues to infinity, and its residual."""
-    state, _ = _approach(sys, members, z, 0.0, nodes)
-    return theta_newton(sys, members, z, nodes, state.theta)
+    """``theta`` of the solution with X Y = 0 that continues to infinity, and its residual.
+
+    A root with rho(K) < 1 is that solution: it extends to small eta > 0 with X, Y > 0, where there is only one
+    such solution. So whatever finds it cheaply will do; only points without it are approached from large eta.
+    """
+    r, v = (matrix[np.ix_(members, members)] for matrix in (sys.reciprocal, sys.variance))
+    if len(members) == 1 and len(nodes[0][0]) == 1:  # one value of tau and gain: h theta^2 - a theta + R h w = 0
+        tau, h, w = (part[0] for part in nodes[0])
+        a, product = sys.leak + z * tau, r[0, 0] * h * w
+        root = np.sqrt(a * a - 4 * h * product)
+        large = np.where(np.abs(a + root) < np.abs(a - root), a - root, a + root)
+        theta = np.divide(2 * product, large, out=np.zeros_like(z), where=large != 0)
+        return theta[:, None], np.zeros(len(z))
+    theta, value = np.zeros((len(z), len(members)), complex), np.empty((len(z), len(members)), complex)
+    with np.errstate(all="ignore"):
+        for _ in range(12):
+            for k, (tau, h, w) in enumerate(nodes):
+                value[:, k] = (1 / (sys.leak + np.multiply.outer(z, tau) - theta[:, k, None] * h)) @ (w * h)
+            theta = 0.5 * (theta + value @ r.T)
+    theta[~np.all(np.isfinite(theta), axis=-1)] = 0.0
+    theta, residual = theta_newton(sys, members, z, nodes, theta, steps=12)
+    sure = (residual < 1e-10) & np.all(np.isfinite(theta), axis=-1)
+    sure[sure] = perron(v * edge_average(sys, members, z[sure], nodes, theta[sure])[:, None, :])[0] < 1 - 1e-8
+    rest = np.flatnonzero(~sure)
+    if rest.size:
+        state, _ = _approach(sys, members, z[rest], 0.0, nodes)
+        theta[rest], residual[rest] = theta_newton(sys, members, z[rest], nodes, state.theta)
+    return theta, residual
 
 
 def cut_theta(sys, members, z, nodes):

@@ -77,10 +77,18 @@ class EdgeFunction:
         """The edge function for root finding next to some sample arguments.
 
         At each point it keeps the rule that the hardest of the samples needs, and starts ``theta`` from the
-        sample furthest out.
+        sample furthest out. The function returned evaluates only the points that moved since its last call.
         """
         parts = [self._fixed(members, samples) for members in self.members()]
-        return lambda z: np.max([part(z) for part in parts], axis=0)
+        last, value = np.full(samples[0].shape, np.nan, complex), np.zeros(samples[0].shape)
+
+        def evaluate(z):
+            at = np.flatnonzero(z != last)
+            if at.size:
+                last[at], value[at] = z[at], np.max([part(z[at], at) for part in parts], axis=0)
+            return value.copy()
+
+        return evaluate
 
     def members(self):
         """The classes it ranges over."""
@@ -92,13 +100,29 @@ class EdgeFunction:
             value = np.stack([g[0] for g in got])
             theta = np.take_along_axis(np.stack([g[1] for g in got]), np.argmin(value, 0)[None, :, None], 0)[0]
             nodes = [self.sys.rule(k, max(g[2] for g in got)) for k in members]
-            return lambda z: self._at_theta(members, z, nodes, theta_newton(self.sys, members, z, nodes, theta)[0])
+            if len(members) == 1 and len(nodes[0][0]) == 1:  # theta in closed form: no branch to follow
+                return lambda z, at: self._at_theta(members, z, nodes, outside_theta(self.sys, members, z, nodes)[0])
+            near = theta.copy()
+
+            def value(z, at):
+                got, residual = theta_newton(self.sys, members, z, nodes, near[at])
+                lost = ~(residual < 1e-10)
+                if np.any(lost):
+                    got[lost], residual[lost] = theta_newton(self.sys, members, z[lost], nodes, theta[at[lost]])
+                near[at] = np.where((residual < 1e-9)[:, None], got, theta[at])
+                # no solution with X Y = 0, as on a cut: inside the support
+                return np.where(residual < 1e-9, self._at_theta(members, z, nodes, got), _BIG)
+
+            return value
         plan = {}
         for k in members:
-            plan[k] = np.zeros(len(samples[0]), int)
-            for z in samples:
-                self._average(k, z, 1e-13, None, plan[k])
-        return lambda z: self.of_class(members, z, 1e-13, plan)
+            used = np.zeros((len(samples), len(samples[0])), int)
+            self._average(k, np.ravel(samples), 1e-13, None, used.reshape(-1))
+            plan[k] = used.max(0)
+            centred = (plan[k] >= len(_LEVELS)) & (plan[k] < len(_LEVELS) + len(_SPLIT))
+            if np.any(centred):  # one of these rules for all the points that need any: few calls of the pdf
+                plan[k][centred] = plan[k][centred].max()
+        return lambda z, at: self.of_class(members, z, 1e-13, {k: rules[at] for k, rules in plan.items()})
 
     def on_grid(self, x, y):
         """Values to about a per cent on the grid ``x + i y``, shape (len(y), len(x)), y increasing from 0."""
@@ -110,12 +134,14 @@ class EdgeFunction:
                 continue
             # follow theta from the top row, outside the support, downwards
             nodes = [self.sys.rule(k, 20) for k in members]
+            coarse = [self.sys.rule(k, 10) for k in members]
             theta = outside_theta(self.sys, members, z[-1], nodes)[0]
             for j in range(len(y) - 1, -1, -1):
                 theta, residual = theta_newton(self.sys, members, z[j], nodes, theta)
                 lost = ~(residual < 1e-9)
                 if np.any(lost):  # a branch point inside the support lies above
-                    theta[lost], residual[lost] = outside_theta(self.sys, members, z[j, lost], nodes)
+                    begin = outside_theta(self.sys, members, z[j, lost], coarse)[0]
+                    theta[lost], residual[lost] = theta_newton(self.sys, members, z[j, lost], nodes, begin)
                 value = self._at_theta(members, z[j], nodes, theta)
                 out[j] = np.maximum(out[j], np.where(residual < 1e-9, value, _BIG))
         return out
@@ -136,7 +162,7 @@ class EdgeFunction:
         out[on_bar] = _BIG
         todo = np.flatnonzero(~on_bar)
         if used is not None:
-            used[on_bar] = len(_LEVELS) + 2
+            used[on_bar] = len(_LEVELS) + 2 if isinstance(self.laws[k], Independent) else len(_LEVELS) - 1
         if plan is not None:
             for i in np.unique(plan[todo]):
                 at = todo[plan[todo] == i]
@@ -152,6 +178,8 @@ class EdgeFunction:
             got, count = self._rule_sum(k, i, z[todo])
             out[todo] = got
             keep = ~(np.abs(got - last[todo]) <= accept * got)
+            if i == len(_LEVELS):  # the first rule of another family: agreement says nothing about its own error
+                keep[:] = True
             if used is not None:
                 used[todo] = np.maximum(used[todo], i - (count == size))
             if count == size:  # a finite law is its own rule
@@ -224,8 +252,16 @@ class EdgeFunction:
                 break
             sizes = [len(n[0]) for n in nodes]
             up = np.where(z[todo].imag < 0, z[todo].conj(), z[todo])
-            got_theta = outside_theta(self.sys, members, up, nodes)[0]
-            got = self._at_theta(members, up, nodes, got_theta)
+            if level == 10:
+                got_theta, residual = outside_theta(self.sys, members, up, nodes)
+            else:  # from the coarser rule
+                warm = np.where((z[todo].imag < 0)[:, None], theta[todo].conj(), theta[todo])
+                got_theta, residual = theta_newton(self.sys, members, up, nodes, warm)
+                lost = ~(residual < 1e-9)
+                if np.any(lost):
+                    got_theta[lost], residual[lost] = outside_theta(self.sys, members, up[lost], nodes)
+            # no solution with X Y = 0, as on a cut: inside the support
+            got = np.where(residual < 1e-9, self._at_theta(members, up, nodes, got_theta), _BIG)
             out[todo], theta[todo] = got, np.where((z[todo].imag < 0)[:, None], got_theta.conj(), got_theta)
             keep = ~(np.abs(got - last[todo]) <= np.sqrt(rtol) / 30 * got)
             last[todo] = got
@@ -247,7 +283,7 @@ def _sum(leak, z, tau, weight, shift=None):
 
 
 def trace(edge: EdgeFunction, points: int = 300) -> list[np.ndarray]:
-    """Closed curves where ``edge`` is 1 (dimensionless), each vertex on the level set to rounding."""
+    """Closed curves where ``edge`` is 1 (dimensionless): vertices on it to rounding, but for jumps at cusps."""
     xs, ys = _grid(edge, points)
     curves = []
     for line in _lines(edge, xs, ys):
@@ -320,6 +356,9 @@ def _grid(edge, points):
     count = max(points // 6, 24)
     x = np.unique(np.concatenate([np.linspace(lo, hi, count), x[(x > lo) & (x < hi)]]))
     x = x[np.concatenate([[True], np.diff(x) > 1e-9 * (hi - lo)])]
+    if any(sys.has_reciprocity(c) for c in sys.classes):
+        # negative correlation cuts the solution outside along Re z = -leak/tau: no grid line on the cut
+        x = x + 1e-6 * (hi - lo)
     small = 0.02 * radius.min()
     y = np.unique(np.concatenate([[0.0], np.geomspace(small, top, 10), np.linspace(0, top, count // 2)]))
     return x, y
@@ -365,14 +404,29 @@ def _lines(edge, xs, ys):
     bracket = np.sign(height(low)) != np.sign(height(high))
     s = bracketed_root(height, low, high, rtol=1e-14)
     off = np.flatnonzero(bracket & (np.abs(edge(place(s)) - 1) > 1e-12))
-    if off.size:  # where the rule chosen at the ends of the bracket was too coarse inside it
+    for attempt in range(2):  # where the rule chosen at the ends of the bracket was too coarse inside it
+        if not off.size:
+            break
 
-        def careful(t):
+        def part(t, off=off):
             full = s.copy()
             full[off] = t
-            return 1 / np.maximum(edge(place(full)[off]), 1 / _BIG) - 1
+            return place(full)[off]
 
-        s[off] = bracketed_root(careful, low[off], high[off], rtol=1e-14)
+        # first the rule that the point found needs, then as fine as each trial needs
+        careful = edge.fixed(part(low[off]), part(high[off]), part(s[off])) if attempt == 0 else edge
+
+        def error(t, careful=careful, part=part):
+            return 1 / np.maximum(careful(part(t)), 1 / _BIG) - 1
+
+        left, right = low[off], high[off]
+        if attempt == 0:  # the first root is off by no more than the coarse rule was
+            near = 1e-4 * (right - left)
+            closer, further = np.maximum(s[off] - near, left), np.minimum(s[off] + near, right)
+            inside = np.sign(error(closer)) != np.sign(error(further))
+            left, right = np.where(inside, closer, left), np.where(inside, further, right)
+        s[off] = bracketed_root(error, left, right, rtol=1e-14, steps=20)
+        off = off[np.abs(edge(part(s[off])) - 1) > 1e-12]
     vertex = np.where(bracket, place(s), x + 1j * y)
     out, start = [], 0
     for line in lines:
@@ -452,16 +506,18 @@ def _rightmost(edge, curve):
     if np.any(curve.imag[[(k - 1) % last, (k + 1) % last]] * curve.imag[k] < 0) or curve[k].imag == 0:
         y0 = 0.0
     start = curve[k].real + 1j * abs(curve[k].imag)
-    value = edge.fixed(np.array([start + 1e-3 * spread]), np.array([start]))
+    quick = edge.fixed(np.array([start + 1e-3 * spread]), np.array([start]))
+    low, high = np.array([start.real - 0.02 * spread]), np.array([start.real + 0.02 * spread])
 
     def right(y):
-        def height(x):
-            return 1 / np.maximum(value(x + 1j * y), 1 / _BIG) - 1
+        for value in (quick, edge):
 
-        low, high = np.array([start.real - 0.02 * spread]), np.array([start.real + 0.02 * spread])
-        if height(low)[0] > 0 or height(high)[0] < 0:
-            return -np.inf
-        return float(bracketed_root(height, low, high, rtol=1e-14)[0])
+            def height(x, value=value):
+                return 1 / np.maximum(value(x + 1j * y), 1 / _BIG) - 1
+
+            if height(low)[0] <= 0 <= height(high)[0]:
+                return float(bracketed_root(height, low, high, rtol=1e-14)[0])
+        return float(low[0])  # the support is not met at this height
 
     best = max(curve.real[k], right(0.0) if y0 == 0 else -np.inf)
     if y1 - y0 > 1e-12 * spread:
@@ -570,7 +626,7 @@ def _secant(func, z, tol=1e-13, steps=60):
     f0, f1 = func(z0), func(z1)
     for _ in range(steps):
         if f1 == f0:
-            return z1
+            return z1 if abs(f1) < 1e-9 else np.nan  # a flat stretch, as at infinity, is no root
         z2 = z1 - f1 * (z1 - z0) / (f1 - f0)
         if not np.isfinite(z2):
             return np.nan
