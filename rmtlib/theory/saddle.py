@@ -677,9 +677,9 @@ def _solve_class(cls, z, quantity, tol):
         for low in range(0, len(todo), batch):
             rows = todo[low : low + batch]
             cmap = _Map(cls, grid, cls.gap_multipliers(z[rows], grid))
+            cold = _guess(cls, grid, start[:, :, rows], atoms)
             if level == 0:
-                e = np.exp(grid.u) * start[:, :, rows, None]
-                first = -(1 - atoms[:, :, None, None]) * e / (1 + e) ** 2
+                first = cold
             else:
                 old = np.stack([slopes[r] for r in rows], 2)
                 first = CubicSpline(_Grid(level - 1).u, old, axis=-1, extrapolate=False)(grid.u)
@@ -688,6 +688,16 @@ def _solve_class(cls, z, quantity, tol):
             goal = min(1e-12, max(1e-4 * tol, 1e-14)) if level else 1e-7
             plain = 0 if level else 4
             x, residual, sweeps = anderson(lambda v, r, m=cmap: m.take(r)(v), first, tol=goal, plain=plain)
+            again = np.flatnonzero(residual > 1e-10)
+            if level and again.size:
+                # next to the edge the coarse grid may have an answer of its own, far from the true one
+                own = cmap.take(again)
+                x2, residual2, more = anderson(
+                    lambda v, r, m=own: m.take(r)(v), cold[:, :, again], goal, depth=10, plain=4, patience=60
+                )
+                sweeps[again] += more
+                better = residual2 < residual[again]
+                x[:, :, again[better]], residual[again[better]] = x2[:, :, better], residual2[better]
             for j, r in enumerate(rows):
                 slopes[r] = x[:, :, j]
             lost = np.max(np.abs(1 + grid.step * x.sum(-1) - atoms[:, :, None]), axis=(0, 1)) > 1e-3
@@ -723,6 +733,13 @@ def _solve_class(cls, z, quantity, tol):
         if not todo.size:
             break
     return res
+
+
+def _guess(cls, grid, scale, atoms):
+    """Gamma laws of the self-energies: mean ``scale``, the shape growing with the degree, an atom q at 0."""
+    shape = 1 + 0.25 * np.stack([cls.degree.sum(1), cls.out_degree.sum(1)], 1)[:, : scale.shape[1], None, None]
+    e = np.exp(grid.u) * scale[..., None]
+    return -(1 - atoms[:, :, None, None]) * e * np.exp(-(shape + 1) * np.log1p(e / shape)) * grid.window
 
 
 def _size_of(cls, z, u):
@@ -830,14 +847,12 @@ def density(ens: Ensemble, z, tol: float = 1e-6, throw: bool = True) -> Solution
     With ``S(t) = < (tau/conj a) t d/dt K[f](t B^2) >``, ``a = leak + z tau`` and a dot for ``d/dconj(z)``,
 
     .. math::
-       \dot H &= \langle \mathcal K_{lin}[\dot f](t B^2) 
-angle + S, \qquad
-       \dot f(s) = c f(s) \langle \mathcal K_{lin}[\dot f H + f \dot H](s w^2) 
-angle , \
-       \piarrho &= -\int \dot F\, dH_	au - \int F\, d\dot H_	au , \qquad
-       H_	au(t) = \langle (	au/a) \mathcal K[f](t B^2) 
-angle ,
+       \dot H(t) &= \langle \mathcal K_{lin}[\dot f](t B^2) \rangle + S(t), \qquad
+       \dot f(s) = c f(s) \langle \mathcal K_{lin}[\dot f H + f \dot H](s w^2) \rangle , \\
+       \pi\varrho &= -\int \dot F\, dH_\tau - \int F\, d\dot H_\tau , \qquad
+       H_\tau(t) = \langle (\tau/a) \mathcal K[f](t B^2) \rangle ,
 
+    written for one population; ``K_lin`` is ``K`` without its constant. It is
     a linear system; no finite differences. The value has no imaginary part in exact arithmetic, and what there is
     of it is counted as an error.
 
