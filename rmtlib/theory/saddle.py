@@ -375,7 +375,9 @@ class _Map:
         total = 0.0
         for i, fraction in enumerate(self.cls.fractions):
             side = hat[i, 0] * self.grid.kernel
-            dh = self.grid.back(np.conj(side * self.extra[0, i])) + 1j * self.grid.back(np.conj(side * self.extra[1, i]))
+            dh = self.grid.back(np.conj(side * self.extra[0, i])) + 1j * self.grid.back(
+                np.conj(side * self.extra[1, i])
+            )
             mean = self.extra[0, i, :, 0] + 1j * self.extra[1, i, :, 0]
             total = total + fraction * (f[i, 0, :, -1] * mean - self.grid.step * np.sum(f[i, -1] * dh, -1))
         return total
