@@ -28,9 +28,14 @@ __all__ = ["Network", "load"]
 
 FloatArray = NDArray[np.float64]
 _FORMAT = 1
+_LARGEST = 100_000_000  # units of an edge list that does not say how many there are
 
 
 def _real_array(x: Any, what: str) -> FloatArray:
+    if np.ma.is_masked(x):
+        raise ValidationError(
+            f"{what} has masked entries: fill them (0 for an absent synapse) or leave these units out"
+        )
     try:
         array = np.asarray(x)
     except (TypeError, ValueError) as error:
@@ -312,10 +317,15 @@ class Network:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[str]:
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no such directory: {path.parent}")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     try:
         yield temporary
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)  # a temporary file is private; the saved one is like any other
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
@@ -383,8 +393,10 @@ def _read_npz(path: Path) -> dict[str, Any]:
             f"{path.name} is not a readable .npz file ({error}): it is truncated or damaged, or holds pickled "
             "objects, which are never loaded"
         ) from None
-    version = fields.pop("format", None)
-    if version is not None and int(version) > _FORMAT:
+    version = fields.pop("format", np.int64(_FORMAT))
+    if version.dtype.kind not in "iu" or version.size != 1:
+        raise ValidationError(f"{path.name} was not written by Network.save: its format is {version!r}, not an integer")
+    if int(version) > _FORMAT:
         raise ValidationError(f"{path.name} was written by a newer rmtlib (format {int(version)}): update rmtlib")
     if "data" in fields and "weights" not in fields:
         if not {"indices", "indptr", "tau"} <= fields.keys():
@@ -428,7 +440,8 @@ def _read_edges(path: Path, delimiter: str, n: int | None) -> sp.csr_array:
     source: list[int] = []
     target: list[int] = []
     weight: list[float] = []
-    with open(path, newline="", encoding="utf-8") as file:
+    # utf-8-sig: spreadsheets put a byte-order mark in front
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
         for number, row in enumerate(csv.reader(file, delimiter=delimiter), start=1):
             cells = [cell.strip() for cell in row]
             if not any(cells) or cells[0].startswith("#"):
@@ -451,6 +464,11 @@ def _read_edges(path: Path, delimiter: str, n: int | None) -> sp.csr_array:
         raise ValidationError(f"{path.name} lists no synapse")
     size = 1 + max(max(source), max(target))
     if n is None:
+        if size > _LARGEST:
+            raise ValidationError(
+                f"{path.name} names unit {size - 1}: these look like identifiers. Renumber the units from 0 without "
+                "gaps, or pass n= if there are that many"
+            )
         n = size
     elif size > n:
         raise ValidationError(f"{path.name} names unit {size - 1}, but n={n}")

@@ -225,7 +225,12 @@ def leading_eigenvalues(x: Any, k: int = 6, tol: float = 1e-8, max_products: int
         ARPACK did not converge within `max_products`, or a residual missed `tol`.
     """
     net = _network(x)
-    if isinstance(k, bool) or int(k) != k or not 1 <= k <= net.n:
+    if (
+        not isinstance(k, (int, float, np.integer, np.floating))
+        or isinstance(k, bool)
+        or k != k // 1
+        or not 1 <= k <= net.n
+    ):
         raise ValidationError(f"k must be an integer between 1 and the number of units, {net.n}; got {k!r}")
     k = int(k)
     simple, blocks = _blocks(net)
@@ -420,7 +425,10 @@ def pseudospectrum(x: Any, z: ArrayLike) -> Any:
     -------
     float array of z's shape
     """
-    points = np.asarray(z, dtype=complex)
+    points = np.asarray(z)
+    if points.dtype.kind not in "biufc":
+        raise ValidationError(f"z must be numbers, got an array of dtype {points.dtype}")
+    points = points.astype(complex)
     if not np.all(np.isfinite(points)):
         raise ValidationError(f"z holds {int(np.sum(~np.isfinite(points)))} NaN or infinite points")
     jacobian = _dense(x, "pseudospectrum")
@@ -471,7 +479,10 @@ def propagator_norm(x: Any, t: ArrayLike) -> Any:
     >>> round(propagator_norm([[-2.0, 0.0], [0.0, -1.0]], 1.0), 6)
     0.367879
     """
-    times = np.asarray(t, dtype=float)
+    times = np.asarray(t)
+    if times.dtype.kind not in "biuf":
+        raise ValidationError(f"t must be real numbers, got an array of dtype {times.dtype}")
+    times = times.astype(float)
     if not np.all(np.isfinite(times)) or np.any(times < 0):
         raise ValidationError("t must hold finite times, none negative")
     jacobian = _dense(x, "propagator_norm")

@@ -414,3 +414,40 @@ def test_describe_names_everything():
     text = rmt.rajan_abbott(0.8, 1, -4, 1, 2, balanced=True).describe()
     for part in ("E: fraction 0.8", "I -> E: Synapses.dense(std=2, mean=-4)", "sums to zero"):
         assert part in text
+
+
+def test_masked_weights_are_refused():
+    masked = np.ma.masked_array(np.ones((2, 2)), mask=[[True, False], [False, False]])
+    with pytest.raises(ValidationError, match="masked"):
+        Network(masked)
+    assert Network(np.ma.masked_array(np.ones((2, 2)))).synapse_count == 4
+
+
+def test_saved_file_has_ordinary_permissions(tmp_path):
+    (tmp_path / "plain").write_text("")
+    for name in ("net.npz", "net.mat"):
+        example().save(tmp_path / name)
+        assert (tmp_path / name).stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_save_names_the_missing_directory(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such directory"):
+        example().save(tmp_path / "none" / "net.npz")
+
+
+def test_npz_with_a_strange_format(tmp_path):
+    np.savez(tmp_path / "net.npz", format="x", weights=np.ones((2, 2)))
+    with pytest.raises(ValidationError, match="format"):
+        rmt.load(tmp_path / "net.npz")
+
+
+def test_edge_lists_from_spreadsheets_and_databases(tmp_path):
+    path = tmp_path / "net.csv"
+    path.write_bytes(b"\xef\xbb\xbf0,1,2.0\n")  # byte-order mark
+    assert rmt.load(path).weights.toarray().tolist() == [[0, 0], [2, 0]]
+    path.write_bytes(b"0,1,2.0\n0,\xff,1.0\n")
+    with pytest.raises(ValidationError, match="line 2"):
+        rmt.load(path)
+    path.write_text("0,1,2.0\n1,720575940600000000,1.0\n")
+    with pytest.raises(ValidationError, match="identifiers"):
+        rmt.load(path)

@@ -255,3 +255,13 @@ def test_propagator_norm():
     assert slope == pytest.approx(rmt.numerical_abscissa(j), rel=1e-4)
     with pytest.raises(ValidationError, match="none negative"):
         rmt.propagator_norm(j, -1.0)
+
+
+@pytest.mark.parametrize("bad", ["a", None, [1, "b"]])
+def test_arguments_that_are_no_numbers(bad):
+    net = Network([[0.0, 1.0], [2.0, 0.0]])
+    for function in (spectrum.pseudospectrum, spectrum.propagator_norm, spectrum.leading_eigenvalues):
+        with pytest.raises(ValidationError):
+            function(net, bad)
+    with pytest.raises(ValidationError, match="real"):
+        spectrum.propagator_norm(net, 1j)

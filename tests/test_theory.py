@@ -545,3 +545,57 @@ def test_shapes_follow_z():
     grid = rmt.density(ens, np.zeros((2, 3)))
     assert grid.shape == grid.error.shape == np.asarray(grid).shape == (2, 3)
     assert rmt.resolvent(ens, []).shape == (0,)
+
+
+@pytest.mark.parametrize("gamma", [0.9, 0.99, -0.9])
+def test_edge_reaches_the_tips_of_a_thin_support(gamma):
+    """On its axes of symmetry theta, followed from outside, cannot leave the axis: the tips were cut off."""
+    tau = rmt.laws.Discrete([0.999, 1.001], [0.5, 0.5])  # two values: no closed form for theta
+    ens = rmt.Ensemble(rmt.Population("N", 1.0, tau=tau), rmt.Synapses.dense(std=1.0), reciprocity=gamma)
+    (curve,) = rmt.spectral_edge(ens, points=60)
+    assert curve.real.max() == pytest.approx(gamma, abs=1e-4)
+    assert curve.real.min() == pytest.approx(-2 - gamma, abs=1e-4)
+    assert rmt.spectral_abscissa(ens, parts="bulk") == pytest.approx(curve.real.max(), abs=1e-6)
+
+
+def test_gain_zero_is_no_bulk():
+    silent = rmt.Population("S", 0.5, tau=2.0, gain=0.0)
+    alone = rmt.Ensemble(rmt.Population("N", 1.0, gain=0.0), rmt.Synapses.dense(std=1.0))
+    assert rmt.spectral_edge(alone) == []
+    assert rmt.spectral_abscissa(alone, parts="bulk") == -np.inf
+    assert rmt.spectral_abscissa(alone) == -1.0
+    assert np.all(np.isfinite(rmt.density(alone, [0.3j, 1.0]).error))
+    assert complex(rmt.resolvent(alone, 1.0)) == pytest.approx(0.5)
+    # beside a population that has a bulk
+    blocks = {(a, b): rmt.Synapses.dense(std=1.5, mean=1.0) for a in "SL" for b in "SL"}
+    both = rmt.Ensemble([silent, rmt.Population("L", 0.5)], blocks)
+    only = rmt.Ensemble([silent, rmt.Population("L", 0.5)], {("L", "L"): blocks["L", "L"]})
+    z = [0.2 + 0.1j, -1.3 + 0.4j]
+    faint = rmt.Ensemble([rmt.Population("S", 0.5, tau=2.0, gain=1e-7), rmt.Population("L", 0.5)], blocks)
+    got, expected = (rmt.resolvent(x, z, eta=0.2).value for x in (both, faint))
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+    np.testing.assert_allclose(rmt.resolvent(both, z).value, rmt.resolvent(only, z).value, rtol=1e-10)
+
+
+def test_no_outlier_at_infinity():
+    ens = rmt.Ensemble(
+        rmt.Population("N", 1.0, tau=stats.uniform(0.5, 1), gain=stats.uniform(0.2, 0.3)),
+        rmt.Synapses.dense(std=1.5, mean=0.754),
+        reciprocity=-0.5,
+    )
+    assert rmt.outliers(ens).size == 0
+
+
+@pytest.mark.parametrize("bad", [{"eta": "a"}, {"eta": None}, {"eta": [0.1, 0.2]}, {"tol": "a"}, {"tol": [1e-3]}])
+def test_bad_numbers_are_named(bad):
+    with pytest.raises(rmt.ValidationError, match=next(iter(bad))):
+        rmt.resolvent(rmt.ginibre(), 0.1, **bad)
+
+
+def test_points_whose_square_overflows():
+    with pytest.raises(rmt.ValidationError, match="overflows"):
+        rmt.resolvent(rmt.ginibre(), [0.1, 1e200])
+
+
+def test_plain_lists_are_matrices():
+    assert complex(rmt.resolvent([[1, 2], [3, 4]], 0.5j)) == complex(rmt.resolvent(np.array([[1, 2], [3, 4]]), 0.5j))

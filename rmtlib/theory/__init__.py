@@ -37,13 +37,15 @@ def _points(z) -> np.ndarray:
             f"z holds {int(bad.sum())} NaN or infinite values (first at index {int(np.flatnonzero(bad.ravel())[0])}): "
             "remove them before asking for the spectrum there"
         )
+    if z.size and np.max(np.abs(z)) > 1e150:
+        raise ValidationError(f"z reaches {np.max(np.abs(z)):.3g}, whose square overflows: g(z) = 1/z there")
     return z
 
 
 def _subject(x):
     if isinstance(x, (Ensemble, Network)):
         return x
-    if isinstance(x, np.ndarray) or hasattr(x, "tocsr"):
+    if isinstance(x, (np.ndarray, list, tuple)) or hasattr(x, "tocsr") or hasattr(x, "__array__"):
         return Network.from_jacobian(x)
     raise ValidationError(f"expected an Ensemble, a Network or a square matrix (a Jacobian), got {type(x).__name__}")
 
@@ -69,19 +71,27 @@ def _method(x, method: str | None) -> str:
     if method not in every:
         raise ValidationError(f"unknown method {method!r}; methods: {', '.join(every)}")
     if method not in known:
-        raise NotApplicableError(f"method {method!r} does not apply to a {type(x).__name__}; use {' or '.join(known)}")
+        raise NotApplicableError(
+            f"method {method!r} does not apply to an object of type {type(x).__name__}; use {' or '.join(known)}"
+        )
     return method
 
 
 def _eta(eta) -> complex | float:
-    eta = complex(eta)
+    try:
+        eta = complex(eta)
+    except (TypeError, ValueError):
+        raise ValidationError(f"eta must be one number, got {eta!r}") from None
     if not np.isfinite(eta) or eta.real < 0:
         raise ValidationError(f"eta must be finite with real part >= 0, got {eta}")
     return eta.real if eta.imag == 0 else eta
 
 
 def _tolerance(tol) -> float:
-    tol = float(tol)
+    try:
+        tol = float(tol)
+    except (TypeError, ValueError):
+        raise ValidationError(f"tol must be one number, got {tol!r}") from None
     if not 0 < tol < 1:
         raise ValidationError(f"tol must lie between 0 and 1, got {tol}")
     return tol
@@ -294,7 +304,9 @@ def edge_function(ens: Ensemble, z, n=None) -> np.ndarray:
     r"""Spectral radius of ``K_ab(z) = V_ab <h^2/|leak + z tau - h theta_b|^2>_b``.
 
     Greater than 1 inside the planar support, 1 on its boundary, less outside; infinite on the real
-    segment where ``-leak/tau`` of a coupled population has a density. ``theta`` is 0 without reciprocity.
+    segment where ``-leak/tau`` of a coupled population has a density. ``theta`` is 0 without reciprocity;
+    with it, the value is infinite where the equation for ``theta`` has no solution (between the foci of the
+    elliptic law, for instance).
 
     Parameters
     ----------

@@ -59,6 +59,8 @@ class Bar:
             For the bar of one network, which is a list of atoms.
         """
         x = np.asarray(x)
+        if x.dtype.kind not in "biufc":
+            raise ValidationError(f"x must be numbers, got an array of dtype {x.dtype}")
         if np.iscomplexobj(x) and np.any(x.imag):
             raise ValidationError("the bar lies on the real axis: pass real x")
         x = x.real.astype(float)

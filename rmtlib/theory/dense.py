@@ -197,12 +197,13 @@ def system(ensemble, n: int | None = None) -> System:
     fractions = np.asarray(ensemble.fractions, float)
     first = [pop.tau_rule(_LEVELS[0]) for pop in populations]
     scale = float(sum(f * np.dot(tau, weight) for f, (tau, weight, _, _) in zip(fractions, first, strict=True)))
+    heard = np.array([np.dot(weight, h2) > 0 for _, weight, _, h2 in first])  # gain 0: as if it had no synapses
     return System(
         populations,
         fractions,
-        np.asarray(ensemble.input_variance(n), float),
-        np.asarray(ensemble.input_mean(n), float),
-        np.asarray(ensemble.reciprocal_covariance(n), float),
+        np.where(heard, np.asarray(ensemble.input_variance(n), float), 0.0),
+        np.where(heard, np.asarray(ensemble.input_mean(n), float), 0.0),
+        np.where(heard & heard[:, None], np.asarray(ensemble.reciprocal_covariance(n), float), 0.0),
         float(ensemble.leak),
         scale,
     )

@@ -108,9 +108,10 @@ class EdgeFunction:
                 got, residual = theta_newton(self.sys, members, z, nodes, near[at])
                 lost = ~(residual < 1e-10)
                 if np.any(lost):
-                    got[lost] = theta_newton(self.sys, members, z[lost], nodes, theta[at[lost]])[0]
-                near[at] = np.where(np.isfinite(got), got, theta[at])
-                return self._at_theta(members, z, nodes, got)
+                    got[lost], residual[lost] = theta_newton(self.sys, members, z[lost], nodes, theta[at[lost]])
+                near[at] = np.where((residual < 1e-9)[:, None], got, theta[at])
+                # no solution with X Y = 0, as on a cut: inside the support
+                return np.where(residual < 1e-9, self._at_theta(members, z, nodes, got), _BIG)
 
             return value
         plan = {}
@@ -252,14 +253,15 @@ class EdgeFunction:
             sizes = [len(n[0]) for n in nodes]
             up = np.where(z[todo].imag < 0, z[todo].conj(), z[todo])
             if level == 10:
-                got_theta = outside_theta(self.sys, members, up, nodes)[0]
+                got_theta, residual = outside_theta(self.sys, members, up, nodes)
             else:  # from the coarser rule
                 warm = np.where((z[todo].imag < 0)[:, None], theta[todo].conj(), theta[todo])
                 got_theta, residual = theta_newton(self.sys, members, up, nodes, warm)
                 lost = ~(residual < 1e-9)
                 if np.any(lost):
-                    got_theta[lost] = outside_theta(self.sys, members, up[lost], nodes)[0]
-            got = self._at_theta(members, up, nodes, got_theta)
+                    got_theta[lost], residual[lost] = outside_theta(self.sys, members, up[lost], nodes)
+            # no solution with X Y = 0, as on a cut: inside the support
+            got = np.where(residual < 1e-9, self._at_theta(members, up, nodes, got_theta), _BIG)
             out[todo], theta[todo] = got, np.where((z[todo].imag < 0)[:, None], got_theta.conj(), got_theta)
             keep = ~(np.abs(got - last[todo]) <= np.sqrt(rtol) / 30 * got)
             last[todo] = got
@@ -504,16 +506,18 @@ def _rightmost(edge, curve):
     if np.any(curve.imag[[(k - 1) % last, (k + 1) % last]] * curve.imag[k] < 0) or curve[k].imag == 0:
         y0 = 0.0
     start = curve[k].real + 1j * abs(curve[k].imag)
-    value = edge.fixed(np.array([start + 1e-3 * spread]), np.array([start]))
+    quick = edge.fixed(np.array([start + 1e-3 * spread]), np.array([start]))
+    low, high = np.array([start.real - 0.02 * spread]), np.array([start.real + 0.02 * spread])
 
     def right(y):
-        def height(x):
-            return 1 / np.maximum(value(x + 1j * y), 1 / _BIG) - 1
+        for value in (quick, edge):
 
-        low, high = np.array([start.real - 0.02 * spread]), np.array([start.real + 0.02 * spread])
-        if height(low)[0] > 0 or height(high)[0] < 0:
-            return -np.inf
-        return float(bracketed_root(height, low, high, rtol=1e-14)[0])
+            def height(x, value=value):
+                return 1 / np.maximum(value(x + 1j * y), 1 / _BIG) - 1
+
+            if height(low)[0] <= 0 <= height(high)[0]:
+                return float(bracketed_root(height, low, high, rtol=1e-14)[0])
+        return float(low[0])  # the support is not met at this height
 
     best = max(curve.real[k], right(0.0) if y0 == 0 else -np.inf)
     if y1 - y0 > 1e-12 * spread:
@@ -622,7 +626,7 @@ def _secant(func, z, tol=1e-13, steps=60):
     f0, f1 = func(z0), func(z1)
     for _ in range(steps):
         if f1 == f0:
-            return z1
+            return z1 if abs(f1) < 1e-9 else np.nan  # a flat stretch, as at infinity, is no root
         z2 = z1 - f1 * (z1 - z0) / (f1 - f0)
         if not np.isfinite(z2):
             return np.nan
