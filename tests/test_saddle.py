@@ -258,6 +258,15 @@ def test_failure_carries_the_solution():
     assert caught.value.solution.status[1] != 0
 
 
+def test_atoms_and_the_origin():
+    # constant tau: units outside the giant component, and some within, have eigenvalue -1/tau exactly
+    got = saddle.resolvent(rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5)), [-1.0, -0.5], throw=False)
+    assert got.status.tolist() == [rmt.solve.Status.SINGULAR, rmt.solve.Status.CONVERGED]
+    # z = 0, where no timescale is near the pole of 1/(leak + z tau), inside the support and continuous there
+    near, at = (saddle.resolvent(one(stats.norm(0, 1.5), 6), z) for z in (1e-7, 0.0))
+    assert abs(near.value - at.value) < 1e-6  # derivatives are of order 1
+
+
 def test_bad_input():
     ens = ENSEMBLES["gaussian c=4"]
     with pytest.raises(ValidationError, match="finite"):
