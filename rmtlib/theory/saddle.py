@@ -796,7 +796,8 @@ def _solve(ens, z, quantity, tol, throw):
                 inside[inside] = _bound(cls, scaled[inside]) > 1
         rows = np.flatnonzero(inside & ~cls.on_atom(scaled))
         if rows.size:
-            got = _solve_class(cls, scaled[rows], quantity, tol)
+            with np.errstate(all="ignore"):  # a point that overflows gets its status, not a warning
+                got = _solve_class(cls, scaled[rows], quantity, tol)
             add(rows, (got.value, got.error, got.residual, got.iterations, got.status))
         atom = cls.on_atom(scaled)
         status[atom] = Status.SINGULAR
