@@ -434,7 +434,7 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=
     mark, since = np.full(count, np.inf), np.zeros(count, int)
     sweeps, rows = np.zeros(count, int), np.arange(count)
     x, xs, rs = np.array(start), [], []
-    previous, fresh = None, np.zeros(count, bool)
+    previous, fresh, gram = None, np.zeros(count, bool), np.zeros((count, depth, depth))
 
     def inner(p, q):
         return np.einsum(p, list(range(p.ndim)), q, list(range(p.ndim)), [p.ndim - 2])
@@ -457,7 +457,7 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=
             rows, size, x, r, image = rows[keep], size[keep], x[..., keep, :], r[..., keep, :], image[..., keep, :]
             xs, rs = [p[..., keep, :] for p in xs], [p[..., keep, :] for p in rs]
             previous = None if previous is None else tuple(p[..., keep, :] for p in previous)
-            fresh = fresh[keep]
+            fresh, gram = fresh[keep], gram[keep]
             if not rows.size:
                 break
         # an extrapolation that led astray: back to the best state and on from there without a memory
@@ -467,13 +467,19 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=
             with np.errstate(invalid="ignore"):
                 xs.append(np.where(linked, image - previous[0], 0.0))
                 rs.append(np.where(linked, r - previous[1], 0.0))
-            xs, rs = xs[-depth:], rs[-depth:]
+            if len(rs) > depth:
+                xs, rs = xs[1:], rs[1:]
+                gram[:, :-1, :-1] = gram[:, 1:, 1:].copy()
+            m = len(rs)
+            for i in range(m):
+                gram[:, m - 1, i] = gram[:, i, m - 1] = inner(rs[-1], rs[i])
         if np.any(astray):
             lost = rows[astray]
             image[..., astray, :] = 0.5 * (best_image[..., lost, :] + answer[..., lost, :])
             r[..., astray, :] = 0.0
             for p in (*xs, *rs):
                 p[..., astray, :] = 0.0
+            gram[astray] = 0.0
         fresh = astray
         previous = (image, r)
         x = image
@@ -481,14 +487,10 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=
             x = 0.5 * (x + image - r)  # damped: where the map alternates, as X -> V/X does
         elif rs:
             m = len(rs)
-            gram, right = np.empty((rows.size, m, m)), np.empty((rows.size, m))
-            for i in range(m):
-                right[:, i] = inner(rs[i], r)
-                for j in range(i + 1):
-                    gram[:, i, j] = gram[:, j, i] = inner(rs[i], rs[j])
-            scale = np.sqrt(np.einsum("rii->ri", gram)) + 1e-150
-            gram = gram / scale[:, :, None] / scale[:, None, :] + 1e-14 * np.eye(m)
-            gamma = np.linalg.solve(gram, (right / scale)[..., None])[..., 0] / scale
+            right = np.stack([inner(p, r) for p in rs], -1)
+            scale = np.sqrt(np.einsum("rii->ri", gram[:, :m, :m])) + 1e-150
+            table = gram[:, :m, :m] / scale[:, :, None] / scale[:, None, :] + 1e-14 * np.eye(m)
+            gamma = np.linalg.solve(table, (right / scale)[..., None])[..., 0] / scale
             for i in range(m):
                 x = x - gamma[:, i, None] * xs[i]
     return answer, residual, sweeps
