@@ -226,8 +226,8 @@ def test_real_axis():
     on, above = saddle.resolvent(ens, -0.8, tol=1e-7), saddle.resolvent(ens, -0.8 + 1e-9j, tol=1e-5, throw=False)
     assert on.value.imag == 0  # the mean of the two sides
     assert abs(on.value - above.value.real) < 1e-5
-    # the jump is the line density
-    assert -above.value.imag / np.pi == pytest.approx(rmt.bar(ens).density(-0.8), rel=0.02)
+    # the jump is the line density, up to the planar density between the axis and the point (1e-5 at 1e-8 above it)
+    assert -above.value.imag / np.pi == pytest.approx(rmt.bar(ens).density(-0.8), rel=1e-4)
 
 
 def test_stated_error_is_kept(monkeypatch):
