@@ -59,6 +59,17 @@ def test_explorations_hold_what_the_scene_gives(chapter):
             assert "nbval-ignore-output" in cell.metadata.get("tags", [])
 
 
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_equation_is_displayed_as_a_truth_value(chapter):
+    """sympy turns Eq(a, b) into True or False where it can decide: a displayed equation must not be one."""
+    for cell in stored(chapter).cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            assert data.get("text/plain", "").strip() not in ("True", "False"), cell.source
+            for truth in (r"\text{True}", r"\text{False}"):
+                assert truth not in data.get("text/latex", ""), cell.source
+
+
 def test_the_table_of_contents_is_the_book():
     """Every page written is in _toc.yml, notebooks by their .ipynb, and every notebook has its .md."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))

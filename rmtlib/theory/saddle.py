@@ -140,6 +140,14 @@ class _Class:
                     "without outgoing synapses"
                 )
 
+    def on_atom(self, z):
+        """True where ``-leak/z`` is a timescale of positive probability: an eigenvalue of positive weight."""
+        out = (z == 0) & (self.leak == 0)
+        for joint in self.joints:
+            for tau in joint.tau.atoms()[0] / self.scale:
+                out |= np.abs(self.leak + z * tau) <= 8 * np.finfo(float).eps * abs(self.leak)
+        return out
+
     def weight_multipliers(self, grid):
         """``c_ab E|w_ab|^(-2 i omega)`` and ``d_ab E|w_ba|^(-2 i omega)``, shape (target, source, omega)."""
         key = ("w", grid.level)
@@ -198,15 +206,19 @@ class _Class:
 
     def _split(self, member, z, level):
         law = self.joints[member].tau
-        safe = np.where(z == 0, 1e-300, z)
-        pole = -self.leak * safe.conj() / np.abs(safe) ** 2 * self.scale
-        parts = list(_dense.split_tau(law, pole.real, _TAU_NODES[level]))
+        lo = law.support()[0]
+        with np.errstate(all="ignore"):
+            pole = -self.leak * self.scale / z
+        # so far away that tau = pole + offset would lose digits: no need for a centre there
+        far = ~(np.abs(pole) < 1e3 * (law.mean() + 10 * np.sqrt(law.var())))
+        centre = np.where(far, lo, pole.real)
+        parts = list(_dense.split_tau(law, centre, _TAU_NODES[level]))
         offset = np.concatenate([np.broadcast_to(o, (len(z), o.shape[-1])) for o, _ in parts], -1) / self.scale
         weight = np.concatenate([np.broadcast_to(w, (len(z), w.shape[-1])) for _, w in parts], -1)
-        tau = pole.real[:, None] / self.scale + offset
+        tau = centre[:, None] / self.scale + offset
         # formed from the offset: mirrored nodes then give principal values on the real axis
-        a = safe[:, None] * (offset - 1j * self.leak * z.imag[:, None] / np.abs(safe[:, None]) ** 2)
-        a = np.where(z[:, None] == 0, self.leak + 0j, a)
+        gap = 1j * np.where(far, 0.0, pole.imag) / self.scale
+        a = np.where(far[:, None], self.leak + z[:, None] * tau, z[:, None] * (offset - gap[:, None]))
         return tau, a, None, weight
 
     def gap_multipliers(self, z, grid):
@@ -422,7 +434,7 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=
     mark, since = np.full(count, np.inf), np.zeros(count, int)
     sweeps, rows = np.zeros(count, int), np.arange(count)
     x, xs, rs = np.array(start), [], []
-    previous, fresh = None, np.zeros(count, bool)
+    previous, fresh, gram = None, np.zeros(count, bool), np.zeros((count, depth, depth))
 
     def inner(p, q):
         return np.einsum(p, list(range(p.ndim)), q, list(range(p.ndim)), [p.ndim - 2])
@@ -445,7 +457,7 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=
             rows, size, x, r, image = rows[keep], size[keep], x[..., keep, :], r[..., keep, :], image[..., keep, :]
             xs, rs = [p[..., keep, :] for p in xs], [p[..., keep, :] for p in rs]
             previous = None if previous is None else tuple(p[..., keep, :] for p in previous)
-            fresh = fresh[keep]
+            fresh, gram = fresh[keep], gram[keep]
             if not rows.size:
                 break
         # an extrapolation that led astray: back to the best state and on from there without a memory
@@ -455,13 +467,19 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=
             with np.errstate(invalid="ignore"):
                 xs.append(np.where(linked, image - previous[0], 0.0))
                 rs.append(np.where(linked, r - previous[1], 0.0))
-            xs, rs = xs[-depth:], rs[-depth:]
+            if len(rs) > depth:
+                xs, rs = xs[1:], rs[1:]
+                gram[:, :-1, :-1] = gram[:, 1:, 1:].copy()
+            m = len(rs)
+            for i in range(m):
+                gram[:, m - 1, i] = gram[:, i, m - 1] = inner(rs[-1], rs[i])
         if np.any(astray):
             lost = rows[astray]
             image[..., astray, :] = 0.5 * (best_image[..., lost, :] + answer[..., lost, :])
             r[..., astray, :] = 0.0
             for p in (*xs, *rs):
                 p[..., astray, :] = 0.0
+            gram[astray] = 0.0
         fresh = astray
         previous = (image, r)
         x = image
@@ -469,14 +487,10 @@ def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=
             x = 0.5 * (x + image - r)  # damped: where the map alternates, as X -> V/X does
         elif rs:
             m = len(rs)
-            gram, right = np.empty((rows.size, m, m)), np.empty((rows.size, m))
-            for i in range(m):
-                right[:, i] = inner(rs[i], r)
-                for j in range(i + 1):
-                    gram[:, i, j] = gram[:, j, i] = inner(rs[i], rs[j])
-            scale = np.sqrt(np.einsum("rii->ri", gram)) + 1e-150
-            gram = gram / scale[:, :, None] / scale[:, None, :] + 1e-14 * np.eye(m)
-            gamma = np.linalg.solve(gram, (right / scale)[..., None])[..., 0] / scale
+            right = np.stack([inner(p, r) for p in rs], -1)
+            scale = np.sqrt(np.einsum("rii->ri", gram[:, :m, :m])) + 1e-150
+            table = gram[:, :m, :m] / scale[:, :, None] / scale[:, None, :] + 1e-14 * np.eye(m)
+            gamma = np.linalg.solve(table, (right / scale)[..., None])[..., 0] / scale
             for i in range(m):
                 x = x - gamma[:, i, None] * xs[i]
     return answer, residual, sweeps
@@ -706,15 +720,14 @@ def _solve_class(cls, z, quantity, tol):
             at = slice(low, low + len(rows))
             if quantity == "resolvent":
                 got[at], scale[at] = cmap.resolvent(x), bound[rows]
-            elif level:
+            else:
                 linear = _Linear(cmap, x)
-                dx, more, extra = anderson(linear, np.zeros((size, sides, 2 * len(rows), n)), tol=1e-11, plain=0)
+                goal = min(1e-11, max(1e-4 * tol, 1e-13)) if level else 1e-7
+                dx, more, extra = anderson(linear, np.zeros((size, sides, 2 * len(rows), n)), tol=goal, plain=0)
                 got[at] = linear.density(dx) / np.pi
                 scale[at] = np.abs(got[at].real) + 1e-6 * bound[rows] ** 2
                 residual = np.maximum(residual, np.maximum(more[: len(rows)], more[len(rows) :]))
                 sweeps = sweeps + extra[: len(rows)]
-            else:
-                got[at], scale[at] = np.nan, 1.0
             res.residual[rows] = np.where(lost | ~np.isfinite(got[at]) & (level > 0), np.inf, residual)
             res.iterations[rows] += sweeps
         change = np.abs(got - previous[todo])
@@ -783,10 +796,13 @@ def _solve(ens, z, quantity, tol, throw):
             inside = edge.of_class(cls.members, scaled, 1e-10) > 1
             if np.any(inside):
                 inside[inside] = _bound(cls, scaled[inside]) > 1
-        rows = np.flatnonzero(inside)
+        rows = np.flatnonzero(inside & ~cls.on_atom(scaled))
         if rows.size:
-            got = _solve_class(cls, scaled[rows], quantity, tol)
+            with np.errstate(all="ignore"):  # a point that overflows gets its status, not a warning
+                got = _solve_class(cls, scaled[rows], quantity, tol)
             add(rows, (got.value, got.error, got.residual, got.iterations, got.status))
+        atom = cls.on_atom(scaled)
+        status[atom] = Status.SINGULAR
         rows = np.flatnonzero(~inside)
         if rows.size and quantity == "resolvent":
             for k in cls.members:
@@ -794,11 +810,14 @@ def _solve(ens, z, quantity, tol, throw):
     if quantity == "resolvent":
         for k in sys.trivial:
             add(slice(None), _dense._refine(sys, np.array([k]), scaled, "resolvent", 0.0, tol, False))
-    status[~np.isfinite(value)] = Status.SINGULAR
+    lost = ~np.isfinite(value)
+    value[lost], status[lost] = 0.0, Status.SINGULAR
     unit = sys.scale if quantity == "resolvent" else sys.scale**2
     value = np.where(flip, value.conj(), value) * unit
     if quantity == "density":
         value = value.real
+    singular = status == Status.SINGULAR
+    value[singular], error[singular] = np.inf, np.inf
     parts = (p.reshape(points.shape)[()] for p in (value, error * unit, residual, iterations, status))
     return finish(Solution(*parts, "saddle"), throw)
 
