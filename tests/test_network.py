@@ -362,7 +362,7 @@ GAMMA = stats.gamma(2)
         (lambda: rmt.core_periphery().sample(10**7, sparse=False), "needs about 800,000 GB"),
         (lambda: rmt.sample_many(rmt.ginibre(), 5, 0, 0, len), "number of networks, must be at least 1"),
         (lambda: rmt.ginibre().scaled_time(-1.0), "needs a positive factor"),
-        (lambda: rmt.ginibre().nodes("X"), "unknown population 'X'"),
+        (lambda: rmt.ginibre().nodes("X"), "no population 'X'"),
         (
             lambda: rmt.Ensemble(Population("A"), Synapses(1.0, probability=0.1)).input_variance(),
             "have a fixed probability, .* pass n=",
