@@ -39,6 +39,13 @@ def test_notebook_is_publishable(chapter):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
+def test_printed_lines_fit_the_column(chapter):
+    outputs = [o for c in stored(chapter).cells for o in c.get("outputs", [])]
+    printed = "".join(o.text for o in outputs if o.output_type == "stream").splitlines()
+    assert [line for line in printed if len(line) > 90] == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_numbers_are_compared(chapter):
     """nbval compares what these cells print: at least three of them print numbers."""
     printing = [

@@ -13,6 +13,12 @@ def settle(app, config):
     config.html_context.setdefault("default_mode", "light")
 
 
+def name_once(app, pagename, templatename, context, doctree):
+    """The landing page is called what the book is called: its title names it once."""
+    if pagename == app.config.root_doc:
+        context["docstitle"] = ""
+
+
 def keep_bars(app, what, name, obj, options, lines):
     """Docstrings are written to be read as they are: |x| is a modulus, not a substitution of reST."""
     block = None  # indentation of the line that opened a literal or math block
@@ -28,5 +34,6 @@ def keep_bars(app, what, name, obj, options, lines):
 
 def setup(app):
     app.connect("config-inited", settle)
+    app.connect("html-page-context", name_once, priority=900)
     app.connect("autodoc-process-docstring", keep_bars, priority=900)  # after numpydoc
     return {"parallel_read_safe": True, "parallel_write_safe": True}
