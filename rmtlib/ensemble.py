@@ -103,6 +103,8 @@ class Population:
 
     Examples
     --------
+    >>> from scipy import stats
+    >>> from rmtlib import Population
     >>> Population("I", 0.2, tau=stats.uniform(20, 30)).tau.mean()
     35.0
     """
@@ -316,6 +318,8 @@ class Ensemble:
 
     Examples
     --------
+    >>> from scipy import stats
+    >>> from rmtlib import Ensemble, Population, Synapses
     >>> cell = Population("cell", tau=stats.uniform(1, 2))
     >>> ens = Ensemble(cell, Synapses(stats.norm(0, 0.5), degree=4))
     >>> ens.sample(1000, seed=0).weights.shape
@@ -933,6 +937,7 @@ def sample_many(
 def ginibre(std: float = 1.0, leak: float = 0.0) -> Ensemble:
     """Independent entries of variance std^2/n: the circular law, radius std (Ginibre 1965, Girko 1984).
 
+    >>> from rmtlib import ginibre
     >>> ginibre(2.0).input_variance().tolist()
     [[4.0]]
     """
@@ -1070,6 +1075,7 @@ def core_periphery(
     20 + 105 Beta(2, 2), slower and broader; gains Beta(2, 3)/4, the range of the slope of the
     logistic function. The stability margin c <w^2> <h^2>_I is 0.937: stable, close to marginal.
 
+    >>> from rmtlib import core_periphery
     >>> ens = core_periphery()
     >>> margin = ens.input_variance()[1, 1] * ens.population("I").gain.second_moment()
     >>> print(f"{margin:.3f}")

@@ -91,6 +91,7 @@ def components(x: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
     Examples
     --------
+    >>> from rmtlib import components
     >>> labels, sizes = components([[0, 1, 0], [1, 0, 0], [1, 0, 0]])
     >>> labels.tolist(), sizes.tolist()
     ([0, 0, 1], [2, 1])
@@ -169,6 +170,7 @@ def eigenvalues(x: Any) -> ComplexArray:
 
     Examples
     --------
+    >>> from rmtlib import Network, eigenvalues
     >>> eigenvalues(Network([[0, 3.0, 0], [0, 0, 3.0], [0, 0, 0]], tau=[1, 2, 4])).tolist()
     [(-0.25+0j), (-0.5+0j), (-1+0j)]
     """
@@ -328,6 +330,7 @@ def ipr(vectors: ArrayLike) -> Any:
 
     Examples
     --------
+    >>> from rmtlib import ipr
     >>> ipr([1.0, 1.0, 0.0, 0.0])
     0.5
     """
@@ -368,6 +371,7 @@ def numerical_abscissa(x: Any) -> float:
 
     It bounds the real parts of the eigenvalues from above, with equality for normal J.
 
+    >>> from rmtlib import numerical_abscissa
     >>> round(numerical_abscissa([[-1.0, 4.0], [0.0, -1.0]]), 12)
     1.0
     """
@@ -396,6 +400,7 @@ def departure_from_normality(x: Any, relative: bool = False) -> float:
 
     Examples
     --------
+    >>> from rmtlib import departure_from_normality
     >>> round(departure_from_normality([[-1.0, 4.0], [0.0, -1.0]]), 12)
     4.0
     """
@@ -476,6 +481,7 @@ def propagator_norm(x: Any, t: ArrayLike) -> Any:
     t : array_like of float, >= 0
         In the unit of tau.
 
+    >>> from rmtlib import propagator_norm
     >>> round(propagator_norm([[-2.0, 0.0], [0.0, -1.0]], 1.0), 6)
     0.367879
     """
