@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import operator
 import os
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -46,9 +48,13 @@ FloatArray = NDArray[np.float64]
 
 def _number(x: Any, what: str) -> float:
     try:
+        if isinstance(x, (str, bytes)):  # float("4") would pass
+            raise TypeError
         value = float(x)
     except (TypeError, ValueError):
-        raise ValidationError(f"{what} must be a number, got {x!r}") from None
+        raise ValidationError(f"{what} must be a number, got {reprlib.repr(x)}") from None
+    except OverflowError:  # an int too large for a float
+        value = np.inf
     if not np.isfinite(value):
         raise ValidationError(f"{what} must be finite, got {value}")
     return value
@@ -182,23 +188,27 @@ class Synapses:
     Raises
     ------
     ValidationError
-        Both or none of degree and probability, a negative degree, a probability outside [0, 1].
+        Both or none of degree and probability, a negative degree, a probability outside [0, 1], a
+        law of weights without a finite second moment.
     """
 
     weight: Any
     degree: Any = None
     probability: Any = None
-    # dense blocks only: entries are mean/n + std * xi / sqrt(n)
+    # entries of a dense block are mean/n + std * xi / sqrt(n); set by dense(), refused here
     std: Any = field(default=None, repr=False)
     mean: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if self.std is not None or self.mean is not None:
+            raise ValidationError(
+                "Synapses: std and mean describe an all-to-all block, which is made by Synapses.dense(std=, mean=); "
+                "the mean and spread of sparse weights are those of their law, as in Synapses(stats.norm(0, 2), degree=4)"
+            )
         try:
             object.__setattr__(self, "weight", as_law(self.weight))
         except ValidationError as error:
             raise ValidationError(f"Synapses weight: {error}") from None
-        if self.std is not None:
-            return
         if (self.degree is None) == (self.probability is None):
             raise ValidationError(
                 "Synapses: give exactly one of degree= (mean number of synapses that a unit receives) and probability="
@@ -211,7 +221,10 @@ class Synapses:
             object.__setattr__(self, "probability", _number(self.probability, "Synapses: probability"))
             if not 0.0 <= self.probability <= 1.0:
                 raise ValidationError(f"Synapses: probability must lie in [0, 1], got {self.probability:.6g}")
-        self.weight.second_moment()  # raises for laws without one
+        try:
+            self.weight.second_moment()  # raises for laws without one
+        except OverflowError:
+            raise ValidationError(f"Synapses weight: the second moment of {self.weight!r} overflows") from None
 
     @classmethod
     def dense(cls, std: float, mean: float = 0.0, entries: Any = None) -> Synapses:
@@ -230,13 +243,19 @@ class Synapses:
         std = _number(std, "Synapses.dense: std")
         if std < 0:
             raise ValidationError(f"Synapses.dense: std must not be negative, got {std:.6g}")
+        if std > 1e150:
+            raise ValidationError(f"Synapses.dense: std must be below 1e150, or its square overflows, got {std:.6g}")
         law = as_law(stats.norm() if entries is None else entries)
         if abs(law.mean()) > 1e-8 or abs(law.var() - 1) > 1e-8:
             raise ValidationError(
                 f"Synapses.dense: entries must have mean 0 and variance 1, got {law.mean():.6g} and {law.var():.6g}: "
                 "standardise the law and put its scale in std= and mean="
             )
-        return cls(law, std=std, mean=_number(mean, "Synapses.dense: mean"))
+        dense = object.__new__(cls)
+        values = {"weight": law, "degree": None, "probability": None}
+        for name, value in {**values, "std": std, "mean": _number(mean, "Synapses.dense: mean")}.items():
+            object.__setattr__(dense, name, value)
+        return dense
 
     @property
     def is_dense(self) -> bool:
@@ -295,6 +314,8 @@ class Reciprocity:
 class Ensemble:
     """The law of J = T^-1 (-leak + W H): populations and the synapses between them.
 
+    An ensemble is immutable: its attributes and its synapses cannot be reassigned.
+
     Parameters
     ----------
     populations : sequence of Population, or one Population
@@ -305,6 +326,8 @@ class Ensemble:
         elliptic law). A dict names unordered pairs of populations; otherwise it holds for every
         pair connected in both directions.
     leak : float
+        1 for a network of rate units (T dx/dt = -x + ...); 0 puts the spectrum of the bare random
+        matrix at the origin, as the named dense ensembles do by default.
     balanced : bool
         Dense ensembles only: the random part of each row is made to sum to zero,
         A -> A (1 - u u^T / n) with u = (1, ..., 1) (Rajan and Abbott 2006). Then W u equals its
@@ -336,27 +359,44 @@ class Ensemble:
         leak: float = 1.0,
         balanced: bool = False,
     ):
-        self.populations = (populations,) if isinstance(populations, Population) else tuple(populations)
+        own = self.__dict__  # past __setattr__, which refuses
+        own["populations"] = (populations,) if isinstance(populations, Population) else tuple(populations)
         if not self.populations or not all(isinstance(p, Population) for p in self.populations):
             raise ValidationError("an Ensemble needs at least one Population, and nothing else among its populations")
-        self.names = tuple(p.name for p in self.populations)
+        own["names"] = tuple(p.name for p in self.populations)
         if len(set(self.names)) != len(self.names):
             raise ValidationError(f"populations must have different names, got {list(self.names)}")
-        self.fractions = np.array([p.fraction for p in self.populations])
-        if abs(self.fractions.sum() - 1.0) > 1e-9:
+        fractions = np.array([p.fraction for p in self.populations])
+        if abs(fractions.sum() - 1.0) > 1e-9:
             raise ValidationError(
-                f"the fractions of the populations must sum to 1, they sum to {self.fractions.sum():.9g}: "
-                f"{dict(zip(self.names, self.fractions.tolist(), strict=True))}"
+                f"the fractions of the populations must sum to 1, they sum to {fractions.sum():.9g}: "
+                f"{dict(zip(self.names, fractions.tolist(), strict=True))}"
             )
-        self.fractions = self.fractions / self.fractions.sum()
+        own["fractions"] = fractions / fractions.sum()
         self.fractions.setflags(write=False)
-        self.leak = _number(leak, "leak")
-        self.synapses = self._read_synapses(synapses)
-        self._pairs = self._read_reciprocity(reciprocity)
-        self.reciprocity = reciprocity
-        self.balanced = bool(balanced)
+        own["leak"] = _number(leak, "leak")
+        own["_synapses"] = self._read_synapses(synapses)
+        own["_pairs"] = self._read_reciprocity(reciprocity)
+        own["_reciprocity"] = dict(reciprocity) if isinstance(reciprocity, Mapping) else reciprocity
+        own["balanced"] = bool(balanced)
         if self.balanced and not (self.is_dense and len(self.synapses) == len(self.names) ** 2 and not self._pairs):
             raise ValidationError("balanced=True needs dense synapses between all populations and no reciprocity")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"an Ensemble is immutable, {name!r} cannot be changed: make a new one")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"an Ensemble is immutable, {name!r} cannot be deleted")
+
+    @property
+    def synapses(self) -> Mapping[tuple[str, str], Synapses]:
+        """The blocks, by (target, source); read-only."""
+        return MappingProxyType(self._synapses)
+
+    @property
+    def reciprocity(self) -> Any:
+        """What was given as `reciprocity`; a dict comes back read-only."""
+        return MappingProxyType(self._reciprocity) if isinstance(self._reciprocity, dict) else self._reciprocity
 
     def _index(self, name: Any, where: str) -> int:
         if name not in self.names:
@@ -395,9 +435,14 @@ class Ensemble:
         else:
             lo, hi = block.weight.support()
         if (sign > 0 and lo < 0) or (sign < 0 and hi > 0):
+            law = f"a law of that sign, e.g. rmtlib.laws.as_law(stats.gamma(2)).scaled({sign})"
+            if block.is_dense and block.std:
+                law = "sparse Synapses (entries of order 1/sqrt(n) around a mean of order 1/n have both signs)"
+            elif block.is_dense:
+                law = "a mean of that sign"
             raise ValidationError(
                 f"synapses {key!r}: weights between {lo:.4g} and {hi:.4g}, but Dale's law (sign={sign:+d}) is set for "
-                f"population {key[1]!r}: use a law of that sign, e.g. rmtlib.laws.as_law(stats.gamma(2)).scaled({sign})"
+                f"population {key[1]!r}: use {law}"
             )
 
     def _read_reciprocity(self, reciprocity: Any) -> dict[tuple[int, int], Reciprocity]:
@@ -591,7 +636,9 @@ class Ensemble:
 
     def population(self, name: str) -> Population:
         """The population of that name."""
-        return self.populations[self._index(name, "there is an")]
+        if name not in self.names:
+            raise ValidationError(f"no population {name!r}; populations are {list(self.names)}")
+        return self.populations[self.names.index(name)]
 
     def nodes(self, name: str, n: int = 48) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Quadrature (tau, gain, weights) of the joint law of a population."""
@@ -908,12 +955,49 @@ def sample_many(
 
     Parameters
     ----------
+    ens : Ensemble
+    n : int
+        Units of each network.
+    count : int
+        Networks.
+    seed : int, numpy.random.Generator or None
+    func : callable
+        Takes a :class:`~rmtlib.network.Network`; what it returns is collected.
     executor : concurrent.futures.Executor, optional
         A process pool, ``dask.distributed``'s ``client.get_executor()``, ``mpi4py.futures``...;
         `func` must then be picklable. Default: one after the other, here.
     progress : bool
         Show a progress bar on standard error.
+
+    Returns
+    -------
+    list
+        `count` results, in the order of the streams.
+
+    Raises
+    ------
+    ValidationError
+        `ens` not an Ensemble, `n` or `count` not a positive integer, `func` not callable, an
+        `executor` without ``map``. Whatever `func` raises passes through.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from rmtlib import ginibre, sample_many
+    >>> def rightmost(net):
+    ...     return np.linalg.eigvals(net.weights).real.max()
+    >>> values = sample_many(ginibre(), 50, 4, seed=0, func=rightmost, progress=False)
+    >>> len(values), all(0.5 < value < 1.5 for value in values)
+    (4, True)
     """
+    if not isinstance(ens, Ensemble):
+        raise ValidationError(f"sample_many draws from an Ensemble, got {type(ens).__name__}")
+    if not callable(func):
+        raise ValidationError(f"func must be a function of one Network, got {reprlib.repr(func)}")
+    if executor is not None and (isinstance(executor, type) or not callable(getattr(executor, "map", None))):
+        raise ValidationError(
+            f"executor must be a concurrent.futures.Executor, e.g. ProcessPoolExecutor(4), got {reprlib.repr(executor)}"
+        )
     count = _size(count, "count, the number of networks,")
     if isinstance(seed, np.random.Generator):
         seeds: Any = [child.bit_generator.seed_seq for child in seed.spawn(count)]
@@ -937,6 +1021,15 @@ def sample_many(
 def ginibre(std: float = 1.0, leak: float = 0.0) -> Ensemble:
     """Independent entries of variance std^2/n: the circular law, radius std (Ginibre 1965, Girko 1984).
 
+    Parameters
+    ----------
+    std : float
+        sqrt(n) times the standard deviation of an entry of W.
+    leak : float
+        The disc is centred at -leak (tau = 1 and gain = 1).
+
+    Examples
+    --------
     >>> from rmtlib import ginibre
     >>> ginibre(2.0).input_variance().tolist()
     [[4.0]]
@@ -949,12 +1042,27 @@ def elliptic(correlation: float, std: float = 1.0, leak: float = 0.0) -> Ensembl
 
     Sommers, Crisanti, Sompolinsky and Stein, PRL 60, 1895 (1988). The diagonal has the variance
     std^2/n of the other entries.
+
+    Parameters
+    ----------
+    correlation : float
+        Of W_ij and W_ji, in [-1, 1]: -1 antisymmetric, 0 Ginibre, 1 symmetric.
+    std : float
+        sqrt(n) times the standard deviation of an entry of W.
+    leak : float
+        The ellipse is centred at -leak (tau = 1 and gain = 1).
     """
     return Ensemble(Population("all"), Synapses.dense(std), reciprocity=correlation, leak=leak)
 
 
 def wigner(std: float = 1.0) -> Ensemble:
-    """Symmetric: the elliptic ensemble at correlation 1, semicircle on [-2 std, 2 std]."""
+    """Symmetric: the elliptic ensemble at correlation 1, semicircle on [-2 std, 2 std].
+
+    Parameters
+    ----------
+    std : float
+        sqrt(n) times the standard deviation of an entry of W.
+    """
     return elliptic(1.0, std)
 
 
@@ -980,6 +1088,19 @@ def rajan_abbott(
     row is made to sum to zero, A -> A (1 - u u^T/n), u = (1, ..., 1). As W = A + u m^T/n, then
     W u = (m.u/n) u: one eigenvalue is exactly the mean of m over columns, and the others are those
     of A (1 - u u^T/n) alone, whatever the size of the means.
+
+    Parameters
+    ----------
+    fraction_excitatory : float
+        f, in (0, 1).
+    mean_excitatory, mean_inhibitory : float
+        n times the mean of an entry of a column of E or I; usually of opposite signs.
+    std_excitatory, std_inhibitory : float
+        sqrt(n) times its standard deviation.
+    leak : float
+        The bulk is centred at -leak (tau = 1 and gain = 1).
+    balanced : bool
+        The constraint on rows above.
     """
     fraction = _number(fraction_excitatory, "fraction_excitatory")
     populations = [Population("E", fraction), Population("I", 1.0 - fraction)]
@@ -1000,8 +1121,11 @@ def block(fractions: ArrayLike, std: ArrayLike, mean: ArrayLike | None = None, l
     Parameters
     ----------
     fractions : (K,) array_like
+        Shares of the populations; they sum to 1.
     std, mean : (K, K) array_like
-        [target, source].
+        [target, source]: sqrt(n) times the standard deviation, and n times the mean, of an entry.
+    leak : float
+        The bulk is centred at -leak (tau = 1 and gain = 1).
     """
     shares = np.asarray(fractions, dtype=float)
     spread = np.asarray(std, dtype=float)
@@ -1022,7 +1146,19 @@ def block(fractions: ArrayLike, std: ArrayLike, mean: ArrayLike | None = None, l
 
 
 def oriented_sparse(degree: float, weight: Any, tau: Any = 1.0, gain: Any = 1.0, leak: float = 1.0) -> Ensemble:
-    """One population on an oriented Erdos-Renyi graph of mean in-degree `degree`."""
+    """One population on an oriented Erdos-Renyi graph of mean in-degree `degree`.
+
+    Parameters
+    ----------
+    degree : float
+        Mean number of synapses that a unit receives.
+    weight : law
+        Weight of a synapse.
+    tau, gain : law
+        As for :class:`Population`; the unit of `tau` is that of time.
+    leak : float
+        1 for a network of rate units.
+    """
     return Ensemble(Population("all", tau=tau, gain=gain), Synapses(weight, degree=degree), leak=leak)
 
 
@@ -1040,6 +1176,19 @@ def dale(
 
     Every unit receives `degree_excitatory` synapses from E and `degree_inhibitory` from I on
     average. Weights are signed: ``as_law(stats.gamma(2)).scaled(-1)`` is a negative law.
+
+    Parameters
+    ----------
+    degree_excitatory, degree_inhibitory : float
+        Mean numbers of synapses that a unit receives from E and from I.
+    weight_excitatory, weight_inhibitory : law
+        Weights of synapses from E (positive) and from I (negative).
+    fraction_excitatory : float
+        Share of E, in (0, 1).
+    tau, gain : law
+        Of both populations; the unit of `tau` is that of time.
+    leak : float
+        1 for a network of rate units.
     """
     fraction = _number(fraction_excitatory, "fraction_excitatory")
     populations = [
@@ -1075,6 +1224,23 @@ def core_periphery(
     20 + 105 Beta(2, 2), slower and broader; gains Beta(2, 3)/4, the range of the slope of the
     logistic function. The stability margin c <w^2> <h^2>_I is 0.937: stable, close to marginal.
 
+    Parameters
+    ----------
+    degree : float
+        Mean number of synapses that a unit receives from I.
+    weight : law
+        Weight of a synapse from I.
+    fraction_inhibitory : float
+        Share of I, in (0, 1).
+    tau_e, tau_i, gain_e, gain_i : law
+        Timescales and gains of E and I; the unit of tau (milliseconds by default) is that of time.
+    degree_e : float, optional
+        Mean number of synapses that a unit of E receives, if not `degree`.
+    leak : float
+        1 for a network of rate units.
+
+    Examples
+    --------
     >>> from rmtlib import core_periphery
     >>> ens = core_periphery()
     >>> margin = ens.input_variance()[1, 1] * ens.population("I").gain.second_moment()

@@ -10,6 +10,7 @@ Timescale and gain of a unit may depend on each other: a :class:`JointLaw` holds
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -106,7 +107,11 @@ def _check_probabilities(probs: FloatArray, what: str) -> None:
 
 
 def _finite_values(values: ArrayLike, what: str) -> FloatArray:
+    if np.ma.is_masked(values):
+        raise ValidationError(f"{what}: some values are masked; leave them out, as in values.compressed()")
     try:
+        if np.asarray(values).dtype.kind in "SU":  # dtype=float would read "1.5"
+            raise TypeError("got strings")
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
         raise ValidationError(f"{what}: values must be real numbers ({error})") from None
@@ -631,15 +636,18 @@ def as_law(x: Any) -> Law:
 
     Parameters
     ----------
-    x : number, scipy.stats distribution, 1-d array, or Law
+    x : number, scipy.stats distribution, 1-d array or list, or Law
         A number becomes :class:`Constant`; a frozen scipy.stats distribution, old style
         (``stats.norm(0, 1)``) or new style (``stats.Normal(sigma=2)``), :class:`Continuous` or
-        :class:`Discrete`; a 1-d array :class:`Empirical`; a law stays itself.
+        :class:`Discrete`; a 1-d array or list of equally likely values :class:`Empirical`; a law
+        stays itself.
 
     Raises
     ------
     ValidationError
-        If `x` is none of these, or holds NaN or infinite numbers.
+        If `x` is none of these, or holds NaN, infinite or masked numbers. A tuple is refused,
+        because ``(20, 30)`` may mean two values or an interval, and so is a scipy.stats family
+        that is not frozen.
 
     Examples
     --------
@@ -656,8 +664,14 @@ def as_law(x: Any) -> Law:
         raise ValidationError(f"{x!r} is a joint law of (tau, gain): pass it as joint=, not as one of the two")
     if isinstance(x, (bool, np.bool_, str, bytes)) or x is None:
         raise ValidationError(f"cannot read {x!r} as a law: expected a number, a scipy.stats distribution or an array")
+    if isinstance(x, tuple):
+        raise ValidationError(
+            f"cannot read the tuple {reprlib.repr(x)} as a law: for equally likely values give a list or an array, "
+            "for an interval stats.uniform(start, length)"
+        )
     if isinstance(x, (stats.rv_continuous, stats.rv_discrete)):
-        if x.numargs:
+        # a family of scipy.stats; an rv_histogram or a table of the user's own is one distribution
+        if x.numargs or getattr(stats, x.name or "", None) is x:
             raise ValidationError(f"scipy.stats.{x.name} has free parameters: freeze it, as in stats.{x.name}(...)")
         return as_law(x())
     if isinstance(x, stats.distributions.rv_frozen):
@@ -673,6 +687,8 @@ def as_law(x: Any) -> Law:
             raise ValidationError(f"{x}: expected one distribution, got an array of parameters")
         discrete = any(base.__name__ == "DiscreteDistribution" for base in type(x).__mro__)
         return _scipy_discrete(x) if discrete else Continuous(x)
+    if np.ma.is_masked(x):
+        raise ValidationError("some values of the law are masked; leave them out, as in values.compressed()")
     try:
         array = np.asarray(x)
     except Exception:

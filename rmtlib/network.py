@@ -11,7 +11,11 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import tempfile
+import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +32,18 @@ __all__ = ["Network", "load"]
 
 FloatArray = NDArray[np.float64]
 _FORMAT = 1
-_LARGEST = 100_000_000  # units of an edge list that does not say how many there are
+# Largest unit number an edge list may have without n=: units may lack synapses, but where most do, the
+# numbers are identifiers, and arrays of their size would fill the memory.
+_FREE_NUMBERS, _NUMBERS_PER_UNIT = 1_000_000, 100
+_BYTES_PER_UNIT = 64  # what Network holds for a unit without synapses, with the copies of loading
+
+
+def _memory() -> float:
+    """Memory of this machine in bytes, infinite where the system does not tell."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return np.inf
 
 
 def _real_array(x: Any, what: str) -> FloatArray:
@@ -42,9 +57,22 @@ def _real_array(x: Any, what: str) -> FloatArray:
         raise ValidationError(f"{what} cannot be read as an array: {error}") from None
     if array.dtype.kind == "c":
         raise ValidationError(f"{what} must be real, got complex numbers")
+    if array.dtype.kind == "O":
+        if array.ndim == 0:
+            raise ValidationError(f"{what} must be numbers, got {_short(x)}")
+        raise ValidationError(
+            f"{what} must be numbers, got an array of dtype object: convert with .astype(float), which also shows "
+            "an entry that is no number"
+        )
     if array.dtype.kind not in "fiub":
         raise ValidationError(f"{what} must be numbers, got an array of dtype {array.dtype}")
     return array.astype(float)  # a copy: the network owns its arrays
+
+
+def _short(x: Any, length: int = 60) -> str:
+    """What was passed, on one short line."""
+    text = f"an array of shape {x.shape}" if isinstance(x, np.ndarray) and x.ndim else " ".join(repr(x).split())
+    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def _per_unit(x: Any, n: int, what: str) -> FloatArray:
@@ -64,6 +92,8 @@ def _per_unit(x: Any, n: int, what: str) -> FloatArray:
 
 
 def _weights(x: Any) -> FloatArray | sp.csr_array:
+    if hasattr(x, "populations"):
+        raise ValidationError("an Ensemble is a law of networks, not one: draw one with ensemble.sample(n, seed=...)")
     if sp.issparse(x):
         if x.dtype.kind == "c":
             raise ValidationError("weights must be real, got complex numbers")
@@ -77,17 +107,30 @@ def _weights(x: Any) -> FloatArray | sp.csr_array:
         matrix = _real_array(x, "weights")
         shape, values = matrix.shape, matrix
     if len(shape) != 2 or shape[0] != shape[1]:
-        raise ValidationError(f"weights must be a square matrix (W[i, j] is the synapse j -> i), got shape {shape}")
+        hint = "" if len(shape) == 2 else "; the arguments are (weights, tau, gain), in this order"
+        raise ValidationError(
+            f"weights must be a square matrix (W[i, j] is the synapse j -> i), got shape {shape}{hint}"
+        )
     if shape[0] == 0:
         raise ValidationError("weights are empty: a network needs at least one unit")
-    bad = int(np.sum(~np.isfinite(values)))
-    if bad:
-        raise ValidationError(f"weights hold {bad} NaN or infinite values: set absent synapses to 0, repair the others")
+    bad = ~np.isfinite(values)
+    if np.any(bad):
+        i, j = (
+            (int(x[np.flatnonzero(bad)[0]]) for x in matrix.tocoo().coords)
+            if sp.issparse(matrix)
+            else (int(k) for k in np.argwhere(bad)[0])
+        )
+        raise ValidationError(
+            f"weights hold {int(np.sum(bad))} NaN or infinite values, first at W[{i}, {j}]: set absent synapses to 0, "
+            "repair the others"
+        )
     return matrix
 
 
 class Network:
     """Weights, timescales and gains of one network, with Jacobian J = T^-1 (-leak + W H).
+
+    A network is immutable: its arrays are read-only copies and its attributes cannot be assigned.
 
     Parameters
     ----------
@@ -97,11 +140,13 @@ class Network:
     tau : float or (n,) array_like
         Timescales, > 0. Their unit sets that of time; eigenvalues come in its inverse.
     gain : float or (n,) array_like
-        Slopes h_j = sigma'(x*_j) of the activation at the equilibrium, dimensionless.
+        Slopes h_j = sigma'(x*_j) of the activation at the equilibrium, dimensionless. Any finite
+        numbers: a measured slope may be negative, where a :class:`Population` asks for gains >= 0.
     labels : (n,) sequence of str, optional
         Name of the population of each unit.
     leak : float
-        1 for a rate network; 0 puts the spectrum of a bare random matrix at the origin.
+        1 for a rate network; 0 puts the spectrum of a bare random matrix at the origin. Any finite
+        number (below 0, units grow on their own).
 
     Raises
     ------
@@ -160,21 +205,30 @@ class Network:
         try:
             leak = float(leak)
         except (TypeError, ValueError):
-            raise ValidationError(f"leak must be a number, got {leak!r}") from None
+            raise ValidationError(f"leak must be a number, got {_short(leak)}") from None
         if not np.isfinite(leak):
             raise ValidationError(f"leak must be finite, got {leak}")
         arrays = [weights.data, weights.indices, weights.indptr] if sp.issparse(weights) else [weights]
         for array in (*arrays, tau, gain, *([] if labels is None else [labels])):
             array.setflags(write=False)
-        self.weights, self.tau, self.gain, self.labels, self.leak = weights, tau, gain, labels, leak
+        self.__setstate__({"weights": weights, "tau": tau, "gain": gain, "labels": labels, "leak": leak})
 
-    # pickling: __slots__ without __dict__
+    def __setattr__(self, name: str, value: Any) -> None:
+        # an assignment would go past every check above
+        raise AttributeError(
+            f"cannot set {name!r}: a Network is immutable; make a new one, Network(weights, tau, gain, labels, leak)"
+        )
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"cannot delete {name!r}: a Network is immutable")
+
+    # pickling and copying: __slots__ without __dict__
     def __getstate__(self):
         return {name: getattr(self, name) for name in self.__slots__}
 
     def __setstate__(self, state):
         for name, value in state.items():
-            setattr(self, name, value)
+            object.__setattr__(self, name, value)
 
     @property
     def n(self) -> int:
@@ -349,23 +403,46 @@ def load(
     Parameters
     ----------
     path : path
-        ``.npz`` as written by :meth:`Network.save` (never unpickled); ``.mat`` (MATLAB up to v7.2)
-        with a variable ``weights`` or ``W`` and optionally ``tau``, ``gain``, ``labels``, ``leak``;
-        an edge list with one synapse a line, ``source, target, weight``, units numbered from 0, an
-        optional header line and ``#`` comments.
+        ``.npz`` as written by :meth:`Network.save` (never unpickled), or a matrix of weights as
+        written by ``scipy.sparse.save_npz``; ``.mat`` (MATLAB up to v7.2) with a variable ``weights``
+        or ``W`` and optionally ``tau``, ``gain``, ``labels``, ``leak``; an edge list in UTF-8 with one
+        synapse a line, ``source, target, weight``, units numbered from 0, and ``#`` comments. A header
+        line (also as a comment above the first synapse) that names the columns decides their order:
+        source, pre or from; target, post or to; the third column is the weight.
     tau, gain, labels, leak : optional
-        Replace what the file holds; an edge list holds none of them (defaults 1, 1, None, 1).
+        Replace what the file holds; where it holds none of them: 1, 1, None, 1.
     n : int, optional
         Number of units of an edge list, when the last ones have no synapse.
 
     Raises
     ------
     ValidationError
-        A file that is truncated, pickled, of an unknown kind, or describes no valid network.
+        A file that is truncated, pickled, of an unknown kind, or describes no valid network; an
+        edge list under a header that does not say which column is the source, or whose unit numbers
+        look like identifiers.
     FileNotFoundError
         No such file.
+
+    Warns
+    -----
+    UserWarning
+        No synapse of an edge list touches unit 0: its units may be numbered from 1.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "net.csv")
+    ...     lines = path.write_text("pre,post,w" + chr(10) + "0,1,0.5")
+    ...     net = load(path, tau=[10.0, 20.0])
+    >>> net.weights.toarray().tolist()
+    [[0.0, 0.0], [0.5, 0.0]]
     """
     path = Path(path)
+    if n is not None:
+        from .ensemble import _size
+
+        n = _size(n)
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     readers = {".npz": _read_npz, ".mat": _read_mat}
@@ -386,14 +463,29 @@ def load(
 
 
 def _read_npz(path: Path) -> dict[str, Any]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            fields = {name: file[name] for name in file.files}
-    except Exception as error:  # truncated, not a zip, a pickle, or objects inside
-        raise ValidationError(
-            f"{path.name} is not a readable .npz file ({error}): it is truncated or damaged, or holds pickled "
-            "objects, which are never loaded"
-        ) from None
+    with open(path, "rb") as stream:  # numpy would leave a damaged file open
+        if stream.read(2) != b"PK":
+            raise ValidationError(
+                f"{path.name} is not a readable .npz file: it is no zip archive (and pickled objects are never loaded)"
+            )
+        stream.seek(0)
+        try:
+            with np.load(stream, allow_pickle=False) as file:
+                fields = {name: file[name] for name in file.files}
+        except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+            raise ValidationError(
+                f"{path.name} is not a readable .npz file: it is truncated or damaged ({error})"
+            ) from None
+        except Exception as error:
+            if "allow_pickle" in str(error):  # numpy advises to switch the protection off
+                raise ValidationError(
+                    f"{path.name} holds pickled objects, which are never loaded: save arrays of numbers and strings"
+                ) from None
+            raise ValidationError(
+                f"{path.name} is not a readable .npz file: it is truncated or damaged ({error})"
+            ) from None
+    if {"format", "shape", "data"} <= fields.keys() and fields["format"].dtype.kind in "SU":
+        return {"weights": _read_scipy(path)}
     version = fields.pop("format", np.int64(_FORMAT))
     if version.dtype.kind not in "iu" or version.size != 1:
         raise ValidationError(f"{path.name} was not written by Network.save: its format is {version!r}, not an integer")
@@ -410,6 +502,18 @@ def _read_npz(path: Path) -> dict[str, Any]:
             raise ValidationError(f"{path.name} holds an inconsistent sparse matrix: {error}") from None
         fields["weights"] = matrix
     return _known_fields(path, fields)
+
+
+def _read_scipy(path: Path) -> sp.csr_array:
+    try:
+        matrix = sp.load_npz(path)
+        if hasattr(matrix, "check_format"):
+            matrix.check_format(full_check=True)  # before compiled code follows its indices
+        matrix = sp.csr_array(matrix)
+        matrix.check_format(full_check=True)
+    except Exception as error:
+        raise ValidationError(f"{path.name} holds an inconsistent sparse matrix: {error}") from None
+    return matrix
 
 
 def _read_mat(path: Path) -> dict[str, Any]:
@@ -441,42 +545,79 @@ def _read_edges(path: Path, delimiter: str, n: int | None) -> sp.csr_array:
     source: list[int] = []
     target: list[int] = []
     weight: list[float] = []
+    columns: tuple[int, int, int] | None = None
+    largest, line = -1, 0  # largest unit number, and where it is
     # utf-8-sig: spreadsheets put a byte-order mark in front
     with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
         for number, row in enumerate(csv.reader(file, delimiter=delimiter), start=1):
             cells = [cell.strip() for cell in row]
-            if not any(cells) or cells[0].startswith("#"):
+            if not any(cells):
+                continue
+            if cells[0].startswith("#"):
+                if columns is None and not source:
+                    columns = _columns([cells[0].lstrip("# "), *cells[1:]])  # numpy.savetxt writes headers so
                 continue
             where = f"{path.name}, line {number}"
             if len(cells) != 3:
                 raise ValidationError(f"{where}: expected source, target, weight; got {len(cells)} columns")
+            if not source and not any(_is_number(cell) for cell in cells):
+                named = _columns(cells)
+                if named is None or columns not in (None, named):
+                    raise ValidationError(
+                        f"{where}: cannot tell from the header {row} which column is which: name them source, target, "
+                        "weight (or pre, post; from, to), or remove the header if this is their order"
+                    )
+                columns = named
+                continue
+            a, b, c = columns or (0, 1, 2)
             try:
-                edge = int(cells[0]), int(cells[1]), float(cells[2])
+                edge = int(cells[a]), int(cells[b]), float(cells[c])
             except ValueError:
-                if not source and not any(_is_number(cell) for cell in cells):
-                    continue  # a header
                 raise ValidationError(f"{where}: expected two unit numbers and a weight, got {row}") from None
             if min(edge[:2]) < 0 or not np.isfinite(edge[2]):
                 raise ValidationError(f"{where}: units are numbered from 0 and weights are finite, got {row}")
             source.append(edge[0])
             target.append(edge[1])
             weight.append(edge[2])
+            if max(edge[:2]) > largest:
+                largest, line = max(edge[:2]), number
     if not source:
         raise ValidationError(f"{path.name} lists no synapse")
-    size = 1 + max(max(source), max(target))
+    units = set(source) | set(target)
+    where = f"{path.name}, line {line}: unit number {largest}"
     if n is None:
-        if size > _LARGEST:
+        if largest >= max(_FREE_NUMBERS, _NUMBERS_PER_UNIT * len(units)):
             raise ValidationError(
-                f"{path.name} names unit {size - 1}: these look like identifiers. Renumber the units from 0 without "
-                "gaps, or pass n= if there are that many"
+                f"{where}, but only {len(units)} units have a synapse, so these look like identifiers; units are "
+                "numbered 0..n-1: renumber them, e.g. with np.unique(ids, return_inverse=True), or pass n= if there "
+                "are that many"
             )
-        n = size
-    elif size > n:
-        raise ValidationError(f"{path.name} names unit {size - 1}, but n={n}")
+        n = largest + 1
+        if 0 not in units:
+            warnings.warn(f"{path.name}: unit 0 has no synapse; is the list numbered from 1?", stacklevel=3)
+    elif largest >= n:
+        hint = "; is the list numbered from 1?" if largest == n and 0 not in units else ""
+        raise ValidationError(f"{where}, but n={n} units are numbered 0..{n - 1}{hint}")
+    if _BYTES_PER_UNIT * n > _memory():
+        raise ValidationError(f"{path.name}: n={n} units do not fit in the {1e-9 * _memory():,.0f} GB of this machine")
     matrix = sp.coo_array((weight, (target, source)), shape=(n, n)).tocsr()
     if matrix.nnz != len(weight):
         raise ValidationError(f"{path.name} lists some synapse more than once: merge repeated lines first")
     return matrix
+
+
+_SOURCE = {"source", "src", "pre", "presynaptic", "from"}
+_TARGET = {"target", "tgt", "post", "postsynaptic", "to"}
+
+
+def _columns(header: list[str]) -> tuple[int, int, int] | None:
+    """Columns of source, target and weight, or None if the header does not name the first two."""
+    words = [set(re.findall(r"[a-z]+", cell.lower())) for cell in header]
+    source = [k for k, name in enumerate(words) if name & _SOURCE]
+    target = [k for k, name in enumerate(words) if name & _TARGET]
+    if len(header) != 3 or len(source) != 1 or len(target) != 1 or source == target:
+        return None
+    return source[0], target[0], 3 - source[0] - target[0]
 
 
 def _is_number(text: str) -> bool:

@@ -38,15 +38,18 @@ _MESSAGES = {
         "very near the real segment where -leak/tau lies; move off the real axis or loosen tol"
     ),
     Status.SINGULAR: (
-        "the resolvent is infinite here: the point is an atom of the spectrum (-leak/tau of units whose tau "
-        "law has an atom); move the point"
+        "the resolvent is infinite here: the point is an eigenvalue of the matrix or, for an ensemble, an atom of the "
+        "spectrum (-leak/tau of units whose tau law has an atom); move the point"
     ),
 }
 
 
-@dataclass(frozen=True)
-class Solution:
+@dataclass(frozen=True, eq=False)
+class Solution(np.lib.mixins.NDArrayOperatorsMixin):
     """The result of a solver, point by point.
+
+    ``.value`` holds the array. In arithmetic, comparisons and numpy functions a solution acts as
+    that array, and the result is a plain one: ``abs(s)``, ``2 * s - 1``, ``np.max(s)``.
 
     Attributes
     ----------
@@ -73,6 +76,8 @@ class Solution:
     (np.float64(3.0), (2,), True)
     >>> s[1].value
     np.float64(2.0)
+    >>> 2 * s + 1, f"{s[1]:.3f}"
+    (array([3., 5.]), '2.000')
     """
 
     value: np.ndarray
@@ -94,6 +99,16 @@ class Solution:
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.value, dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+        if out is not None:
+            if any(isinstance(target, Solution) for target in out):
+                return NotImplemented  # s += 1 would leave the error estimates behind
+            options["out"] = out
+        return getattr(ufunc, method)(*(x.value if isinstance(x, Solution) else x for x in inputs), **options)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else repr(self)
 
     def __len__(self) -> int:
         return len(self.value)

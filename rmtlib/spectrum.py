@@ -11,7 +11,6 @@ connected component at a time, which is exact there, and faster.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from scipy.sparse import csgraph
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, eigs, eigsh
 
 from .errors import ConvergenceError, NotApplicableError, ValidationError
-from .network import Network
+from .network import Network, _memory
 
 __all__ = [
     "components",
@@ -43,23 +42,28 @@ ComplexArray = NDArray[np.complex128]
 # components up to this size are diagonalised densely by leading_eigenvalues
 _DENSE_SIZE = 1500
 
+# norm of tJ up to which propagator_norm takes exp(tJ): its scaling must be a representable power of 2
+_LONGEST = 1e30
 
-def _network(x: Any) -> Network:
+
+def _network(x: Any, what: str) -> Network:
+    if hasattr(x, "populations"):
+        raise NotApplicableError(
+            f"{what}: an Ensemble is a law of networks, and this belongs to one matrix; draw one first: "
+            f"{what}(ens.sample(n, seed=...))"
+        )
     return x if isinstance(x, Network) else Network.from_jacobian(x)
 
 
 def _dense(x: Any, what: str) -> FloatArray:
-    net = _network(x)
+    net = _network(x, what)
     _check_memory(net.n, what)
     return net.dense_jacobian()
 
 
 def _check_memory(n: int, what: str) -> None:
     # matrix, factorisation and workspace: about four copies
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return
+    memory = _memory()
     if 32.0 * n * n > memory:
         raise NotApplicableError(
             f"{what} works on a dense {n} x {n} matrix, which needs about {32e-9 * n * n:,.0f} GB and this machine has "
@@ -96,7 +100,7 @@ def components(x: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     >>> labels.tolist(), sizes.tolist()
     ([0, 0, 1], [2, 1])
     """
-    return _components(sp.csr_array(_network(x).weights))
+    return _components(sp.csr_array(_network(x, "components").weights))
 
 
 def _components(matrix: sp.csr_array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -174,7 +178,7 @@ def eigenvalues(x: Any) -> ComplexArray:
     >>> eigenvalues(Network([[0, 3.0, 0], [0, 0, 3.0], [0, 0, 0]], tau=[1, 2, 4])).tolist()
     [(-0.25+0j), (-0.5+0j), (-1+0j)]
     """
-    net = _network(x)
+    net = _network(x, "eigenvalues")
     if not net.is_sparse:
         synapses = np.count_nonzero(net.weights) - np.count_nonzero(np.diagonal(net.weights))
         if synapses == net.n * (net.n - 1):  # all to all: one component
@@ -226,7 +230,7 @@ def leading_eigenvalues(x: Any, k: int = 6, tol: float = 1e-8, max_products: int
     ConvergenceError
         ARPACK did not converge within `max_products`, or a residual missed `tol`.
     """
-    net = _network(x)
+    net = _network(x, "leading_eigenvalues")
     if (
         not isinstance(k, (int, float, np.integer, np.floating))
         or isinstance(k, bool)
@@ -334,11 +338,13 @@ def ipr(vectors: ArrayLike) -> Any:
     >>> ipr([1.0, 1.0, 0.0, 0.0])
     0.5
     """
-    if isinstance(vectors, Network):
-        vectors = eigenvectors(vectors)[1]
+    if isinstance(vectors, Network) or hasattr(vectors, "populations"):
+        vectors = eigenvectors(_network(vectors, "ipr"))[1]
     array = np.asarray(vectors)
     if array.ndim not in (1, 2) or array.size == 0 or array.dtype.kind not in "fciu":
-        raise ValidationError(f"ipr takes a vector or a matrix of columns, got shape {array.shape}")
+        raise ValidationError(
+            f"ipr takes a vector or a matrix of columns, got an array of dtype {array.dtype} and shape {array.shape}"
+        )
     weight = np.abs(array.astype(complex)) ** 2
     norm = weight.sum(axis=0)
     if not np.all(np.isfinite(norm)) or np.any(norm == 0):
@@ -359,7 +365,7 @@ def overlaps(x: Any) -> tuple[ComplexArray, FloatArray]:
     values, overlaps : (n,) complex and (n,) float arrays
         Sorted as by :func:`eigenvalues`.
     """
-    values, right, left = eigenvectors(x)
+    values, right, left = eigenvectors(_network(x, "overlaps"))
     return values, np.sum(np.abs(left) ** 2, axis=0) * np.sum(np.abs(right) ** 2, axis=0)
 
 
@@ -371,11 +377,28 @@ def numerical_abscissa(x: Any) -> float:
 
     It bounds the real parts of the eigenvalues from above, with equality for normal J.
 
+    Parameters
+    ----------
+    x : Network, or (n, n) real matrix
+        A matrix is itself the Jacobian J.
+
+    Returns
+    -------
+    float
+        In the unit of J, 1/tau.
+
+    Raises
+    ------
+    ConvergenceError
+        The Lanczos iteration, used for sparse networks of more than 1500 units, did not converge.
+
+    Examples
+    --------
     >>> from rmtlib import numerical_abscissa
     >>> round(numerical_abscissa([[-1.0, 4.0], [0.0, -1.0]]), 12)
     1.0
     """
-    net = _network(x)
+    net = _network(x, "numerical_abscissa")
     if net.n <= _DENSE_SIZE or not net.is_sparse:
         jacobian = _dense(net, "numerical_abscissa")
         return float(la.eigvalsh(0.5 * (jacobian + jacobian.T), subset_by_index=[net.n - 1, net.n - 1])[0])
@@ -404,7 +427,7 @@ def departure_from_normality(x: Any, relative: bool = False) -> float:
     >>> round(departure_from_normality([[-1.0, 4.0], [0.0, -1.0]]), 12)
     4.0
     """
-    net = _network(x)
+    net = _network(x, "departure_from_normality")
     jacobian = net.jacobian()
     if (jacobian != jacobian.T).nnz == 0:
         return 0.0
@@ -481,6 +504,19 @@ def propagator_norm(x: Any, t: ArrayLike) -> Any:
     t : array_like of float, >= 0
         In the unit of tau.
 
+    Returns
+    -------
+    float, or float array of t's shape
+        Infinite where the norm exceeds the largest float, about 1.8e308. The relative error grows
+        as t |J| times the machine precision.
+
+    Raises
+    ------
+    ValidationError
+        A time that is negative or not finite, or so long that the entries of tJ overflow.
+
+    Examples
+    --------
     >>> from rmtlib import propagator_norm
     >>> round(propagator_norm([[-2.0, 0.0], [0.0, -1.0]], 1.0), 6)
     0.367879
@@ -492,5 +528,25 @@ def propagator_norm(x: Any, t: ArrayLike) -> Any:
     if not np.all(np.isfinite(times)) or np.any(times < 0):
         raise ValidationError("t must hold finite times, none negative")
     jacobian = _dense(x, "propagator_norm")
-    norms = np.array([np.linalg.norm(la.expm(time * jacobian), 2) for time in times.ravel()])
+    largest = np.abs(jacobian).sum(axis=0).max()
+    if times.size and largest * times.max() > _LONGEST:
+        raise ValidationError(
+            f"t={times.max():.6g} is too long for exp(tJ): |tJ| = {largest * times.max():.3g} exceeds {_LONGEST:.0e}"
+        )
+    norms = np.array([_expm_norm(jacobian, time) for time in times.ravel()])
     return float(norms[0]) if times.ndim == 0 else norms.reshape(times.shape)
+
+
+def _expm_norm(jacobian: FloatArray, time: float) -> float:
+    with np.errstate(all="ignore"):
+        propagator = la.expm(time * jacobian)
+        if np.all(np.isfinite(propagator)):
+            return float(np.linalg.norm(propagator, 2))
+        # Overflow on the way says little about the end of it: |exp(tJ)| = exp(ta) |exp(t(J - a))|, where with
+        # a = max Re lambda the second factor neither grows exponentially nor falls below 1.
+        shift = float(np.linalg.eigvals(jacobian).real.max())
+        propagator = la.expm(time * (jacobian - shift * np.eye(len(jacobian))))
+        if not np.all(np.isfinite(propagator)):
+            return np.inf
+        growth = max(float(np.linalg.norm(propagator, 2)), 1.0)  # below 1 by rounding only
+        return float(np.exp(time * shift + np.log(growth)))

@@ -1,6 +1,9 @@
 """Networks, their files, and the input that must be refused."""
 
+import copy
+import gc
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import rmtlib as rmt
+import rmtlib.network
 from rmtlib import Network, Population, Reciprocity, Synapses, ValidationError
 
 
@@ -358,7 +362,7 @@ GAMMA = stats.gamma(2)
         (lambda: rmt.core_periphery().sample(10**7, sparse=False), "needs about 800,000 GB"),
         (lambda: rmt.sample_many(rmt.ginibre(), 5, 0, 0, len), "number of networks, must be at least 1"),
         (lambda: rmt.ginibre().scaled_time(-1.0), "needs a positive factor"),
-        (lambda: rmt.ginibre().nodes("X"), "unknown population 'X'"),
+        (lambda: rmt.ginibre().nodes("X"), "no population 'X'"),
         (
             lambda: rmt.Ensemble(Population("A"), Synapses(1.0, probability=0.1)).input_variance(),
             "have a fixed probability, .* pass n=",
@@ -451,3 +455,148 @@ def test_edge_lists_from_spreadsheets_and_databases(tmp_path):
     path.write_text("0,1,2.0\n1,720575940600000000,1.0\n")
     with pytest.raises(ValidationError, match="identifiers"):
         rmt.load(path)
+
+
+def test_a_network_is_immutable():
+    net = example()
+    for name in ("tau", "weights", "leak", "anything"):
+        with pytest.raises(AttributeError, match=f"cannot set '{name}': a Network is immutable; make a new one"):
+            setattr(net, name, -1.0)
+    with pytest.raises(AttributeError, match="immutable"):
+        del net.tau
+    assert equal(copy.deepcopy(net), net)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Network([[1.0, 2.0], [np.nan, 1.0]]), r"first at W\[1, 0\]"),
+        (lambda: Network(sp.csr_array([[1.0, 2.0], [0.0, np.inf]])), r"first at W\[1, 1\]"),
+        (lambda: Network(np.ones(2), W), r"the arguments are \(weights, tau, gain\)"),
+        (lambda: Network(W.astype(object)), r"dtype object: convert with .astype\(float\)"),
+        (lambda: Network(W, tau=stats.gamma(2)), "tau must be numbers, got <scipy"),
+        (lambda: Network(W, leak=np.ones(400)), r"leak must be a number, got an array of shape \(400,\)$"),
+        (lambda: Network(rmt.ginibre()), r"an Ensemble is a law of networks.* ensemble.sample\(n, seed"),
+    ],
+)
+def test_messages_say_what_to_do(make, message):
+    with pytest.raises(ValidationError, match=message):
+        make()
+
+
+# file contents and W[target, source] of the two synapses 0 -> 1 (0.5) and 2 -> 0 (-1.5)
+@pytest.mark.parametrize(
+    "header",
+    [
+        "source,target,weight",
+        "target,source,weight",
+        "to,from,w",
+        "Post,Pre,W",
+        "weight,pre_id,post_id",
+        "presynaptic neuron,strength,postsynaptic neuron",
+        "# target,source,weight",
+    ],
+)
+def test_a_header_decides_the_order(tmp_path, header):
+    order = rmtlib.network._columns(header.lstrip("# ").split(","))
+    assert sorted(order) == [0, 1, 2]
+    lines = [header]
+    for values in (("0", "1", "0.5"), ("2", "0", "-1.5")):
+        cells = [""] * 3
+        for role, value in zip(order, values, strict=True):
+            cells[role] = value
+        lines.append(",".join(cells))
+    path = tmp_path / "net.csv"
+    path.write_text("\n".join(lines))
+    assert rmt.load(path).weights.toarray().tolist() == [[0, 0, -1.5], [0.5, 0, 0], [0, 0, 0]]
+
+
+def test_a_transposed_list_is_not_read_as_it_stands(tmp_path):
+    path = tmp_path / "net.csv"
+    path.write_text("target,source,weight\n1,0,0.5\n")
+    assert rmt.load(path).weights[1, 0] == 0.5
+
+
+@pytest.mark.parametrize("header", ["i,j,w", "a,b,c", "source,source,weight", "source,weight,delay"])
+def test_an_unknown_header_is_refused(tmp_path, header):
+    path = tmp_path / "net.csv"
+    path.write_text(f"{header}\n0,1,1\n")
+    with pytest.raises(
+        ValidationError, match="line 1: cannot tell from the header .* name them source, target, weight"
+    ):
+        rmt.load(path)
+
+
+def test_headers_that_contradict_each_other(tmp_path):
+    path = tmp_path / "net.csv"
+    path.write_text("# target,source,weight\nsource,target,weight\n0,1,1\n")
+    with pytest.raises(ValidationError, match="line 2: cannot tell"):
+        rmt.load(path)
+
+
+@pytest.mark.parametrize("unit", [90_000_000, 3_000_000_000, 10**30])
+def test_unit_numbers_that_are_identifiers(tmp_path, unit):
+    path = tmp_path / "e.csv"
+    path.write_text(f"0,1,1\n0,{unit},1\n")
+    with pytest.raises(ValidationError, match=rf"e.csv, line 2: unit number {unit}, but only 3 units .*np.unique"):
+        rmt.load(path)
+
+
+@pytest.mark.parametrize(
+    ("n", "message"),
+    [
+        (2.5, "n, the number of units, must be an integer, got 2.5"),
+        (0, "must be at least 1"),
+        (True, "must be an integer"),
+        (10**13, "n=10000000000000 units do not fit"),
+        (10**30, "units do not fit"),
+        (2, r"line 2: unit number 2, but n=2 units are numbered 0..1; is the list numbered from 1\?"),
+    ],
+)
+def test_the_number_of_units_of_an_edge_list(tmp_path, n, message):
+    path = tmp_path / "e.csv"
+    path.write_text("1,1,1\n1,2,1\n")
+    with pytest.raises(ValidationError, match=message):
+        rmt.load(path, n=n)
+
+
+def test_a_list_numbered_from_one_warns(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("1,2,1\n2,1,1\n")
+    with pytest.warns(UserWarning, match="unit 0 has no synapse; is the list numbered from 1"):
+        assert rmt.load(path).n == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert rmt.load(path, n=3).n == 3  # said so
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "bsr", "dia"])
+def test_matrices_saved_by_scipy(tmp_path, kind):
+    path = tmp_path / "w.npz"
+    sp.save_npz(path, sp.csr_array([[0.0, 2.0], [0.0, 3.0]]).asformat(kind))
+    net = rmt.load(path, tau=4.0)
+    assert net.weights.toarray().tolist() == [[0, 2], [0, 3]]
+    assert net.tau.tolist() == [4, 4]
+
+
+def test_a_damaged_matrix_saved_by_scipy(tmp_path):
+    path = tmp_path / "w.npz"
+    broken = {"indices": np.array([9]), "indptr": np.array([0, 1, 1]), "data": np.ones(1), "shape": np.array([2, 2])}
+    np.savez(path, format=np.array(b"csc"), **broken)
+    with pytest.raises(ValidationError, match="inconsistent sparse matrix"):
+        rmt.load(path)
+
+
+@pytest.mark.filterwarnings("error")
+def test_damaged_and_pickled_files_are_told_apart(tmp_path):
+    path = tmp_path / "net.npz"
+    np.savez(path, weights=np.array([None]), tau=np.ones(1))
+    with pytest.raises(ValidationError, match="pickled objects, which are never loaded") as info:
+        rmt.load(path)
+    assert "truncated" not in str(info.value)
+    example().save(path)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(ValidationError, match="truncated or damaged") as info:
+        rmt.load(path)
+    assert "pickle" not in str(info.value)
+    gc.collect()  # an unclosed file would warn here

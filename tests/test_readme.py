@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,25 +14,25 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_examples_run(capsys):
-    rng = np.random.default_rng(1)
-    n = 60
-    names = {
-        "W": rng.normal(scale=0.8 / np.sqrt(n), size=(n, n)),
-        "tau": rng.uniform(10, 30, n),
-        "gain": np.ones(n),
-    }
-    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
-    assert len(blocks) == 2
-    for block in blocks:
-        exec(block, names)
-    abscissa, *rest, departure, limit = capsys.readouterr().out.strip().splitlines()
     import rmtlib as rmt
 
+    law = rmt.dale(8, 4, 0.5, -1.0, tau=[10.0, 20.0, 30.0], gain=0.3)
+    one = law.sample(400, seed=1)
+    names = {"W": one.weights, "tau": one.tau, "gain": one.gain, "labels": one.labels}
+    blocks = re.findall(r"```python\n(.*?)```", README, re.S)
+    assert len(blocks) == 3
+    for block in blocks:
+        exec(block, names)
+    abscissa, *rest, departure, limit, measured = capsys.readouterr().out.strip().splitlines()
     assert float(abscissa) == np.max(rmt.eigenvalues(names["net"]).real)
     assert 0 < float(departure) < 1
     assert float(limit) < 0
     # the rightmost of the points that draw the curve, against the rightmost point of the curve
     assert np.isclose(float(limit), max(curve.real.max() for curve in names["edge"]), rtol=1e-3)
+    # the law measured from one sample is the law it came from, to the accuracy of 400 units
+    assert float(measured) == pytest.approx(rmt.spectral_abscissa(law, n=400), rel=0.1)
+    assert np.allclose(names["like"].input_variance(), law.input_variance(), rtol=0.1)
+    assert names["like"].names == law.names
 
 
 def test_commands_exist():

@@ -1,5 +1,7 @@
 """Exact linear algebra of one network."""
 
+import math
+
 import numpy as np
 import pytest
 import scipy.linalg as la
@@ -265,3 +267,48 @@ def test_arguments_that_are_no_numbers(bad):
             function(net, bad)
     with pytest.raises(ValidationError, match="real"):
         spectrum.propagator_norm(net, 1j)
+
+
+def test_propagator_norm_overflows_to_infinity(recwarn):
+    assert rmt.propagator_norm([[1.0]], 1000.0) == np.inf
+    assert rmt.propagator_norm([[1.0]], 700.0) == pytest.approx(np.exp(700.0))
+    unstable = 3.0 * rmt.ginibre().sample(40, seed=0).dense_jacobian()
+    norms = rmt.propagator_norm(unstable, [0.0, 10.0, 1e4, 1e20])
+    assert norms[0] == 1
+    assert np.isfinite(norms[1])
+    assert norms[2:].tolist() == [np.inf, np.inf]
+    assert rmt.propagator_norm(unstable - 20 * np.eye(40), 1e6) == 0  # underflow is no error
+    assert rmt.propagator_norm([[0.0, 1e300], [0.0, 0.0]], 1e-290) == pytest.approx(1e10)
+    # finite, but a scaling and squaring of the whole matrix overflows on the way and ends at NaN
+    nilpotent = 1e5 * np.triu(np.ones((6, 6)), 1)
+    for t in (600.0, 690.0):
+        series = sum(np.linalg.matrix_power(t * nilpotent, k) / math.factorial(k) for k in range(6))
+        exact = np.exp(-t) * np.linalg.norm(series, 2)
+        assert rmt.propagator_norm(nilpotent - np.eye(6), t) == pytest.approx(exact, rel=1e-9)
+    assert not recwarn.list
+    with pytest.raises(ValidationError, match="is too long for exp"):
+        rmt.propagator_norm([[-1.0]], 1e300)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "components",
+        "departure_from_normality",
+        "eigenvalues",
+        "eigenvectors",
+        "ipr",
+        "leading_eigenvalues",
+        "numerical_abscissa",
+        "overlaps",
+    ],
+)
+def test_an_ensemble_is_no_matrix(name):
+    with pytest.raises(NotApplicableError, match=rf"{name}: an Ensemble is a law .* {name}\(ens.sample\(n, seed"):
+        getattr(rmt, name)(rmt.ginibre())
+
+
+def test_an_ensemble_has_no_pseudospectrum():
+    for function in (rmt.pseudospectrum, rmt.propagator_norm):
+        with pytest.raises(NotApplicableError, match="draw one first"):
+            function(rmt.ginibre(), 1.0)

@@ -1,5 +1,7 @@
 """Dense theory against closed forms, other routes and samples."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -510,6 +512,14 @@ def test_network_resolvent_and_density():
             question(net)
     with pytest.raises(rmt.NotApplicableError, match="atoms"):
         rmt.bar(net).density(0.0)
+
+
+def test_a_bar_prints_on_one_line():
+    atoms = rmt.bar(rmt.core_periphery().sample(300, seed=0))
+    assert re.fullmatch(r"Bar\(weight=0\.8, segments=\[\(.*\)\], 240 atoms in \[-0\.0\d+, -0\.0\d+\]\)", repr(atoms))
+    constant = rmt.bar(rmt.ginibre().sample(1, seed=0))
+    assert "\n" not in repr(constant)
+    assert len(repr(constant)) < 100
 
 
 def test_bad_input():

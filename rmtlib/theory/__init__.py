@@ -27,7 +27,10 @@ _METHODS = {Ensemble: ("dense",), Network: ("exact",)}
 
 
 def _points(z) -> np.ndarray:
-    z = np.asarray(z)
+    try:
+        z = np.asarray(z)
+    except ValueError as error:  # rows of different lengths
+        raise ValidationError(f"z cannot be read as an array: {error}") from None
     if z.dtype.kind not in "biufc":
         raise ValidationError(f"z must be numbers, got an array of dtype {z.dtype}")
     z = z.astype(complex)
@@ -122,12 +125,15 @@ def resolvent(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solut
     throw : bool
         Raise if a point fails; otherwise see ``Solution.status``.
     n : int, optional
-        Network size, for blocks with a fixed probability.
+        Network size; needed for blocks with a fixed probability. Default: the limit n -> infinity. Given n,
+        every block takes the variance and mean it has in networks of n units (``Ensemble.input_variance``): at
+        fixed degree c, ``c (<w^2> - c <w>^2 / S)`` with S possible sources instead of ``c <w^2>``.
 
     Returns
     -------
     Solution
-        Complex, in the shape of ``z``, units of tau. On the bar: the mean of the two sides.
+        ``.value`` holds the array: complex, in the shape of ``z``, units of tau. On the bar: the mean of the
+        two sides. ``.error``, ``.residual`` and ``.status`` say how good each point is.
 
     Raises
     ------
@@ -182,7 +188,7 @@ def density(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solutio
     Returns
     -------
     Solution
-        Real and >= 0, in the shape of ``z``, units of tau^2; 0 outside the support.
+        ``.value`` holds the array: real and >= 0, in the shape of ``z``, units of tau^2; 0 outside the support.
 
     Raises
     ------
@@ -306,14 +312,16 @@ def edge_function(ens: Ensemble, z, n=None) -> np.ndarray:
     Greater than 1 inside the planar support, 1 on its boundary, less outside; infinite on the real
     segment where ``-leak/tau`` of a coupled population has a density. ``theta`` is 0 without reciprocity;
     with it, the value is infinite where the equation for ``theta`` has no solution (between the foci of the
-    elliptic law, for instance).
+    elliptic law, for instance). How exact this is for sparse ensembles: see :func:`spectral_edge`.
 
     Parameters
     ----------
     ens : Ensemble
     z : array_like of complex
     n : int, optional
-        Network size, for blocks with a fixed probability.
+        Network size; needed for blocks with a fixed probability. Default: the limit n -> infinity. Given n,
+        every block takes the variance and mean it has in networks of n units (``Ensemble.input_variance``): at
+        fixed degree c, ``c (<w^2> - c <w>^2 / S)`` with S possible sources instead of ``c <w^2>``.
 
     Returns
     -------
@@ -344,6 +352,12 @@ def edge_function(ens: Ensemble, z, n=None) -> np.ndarray:
 def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
     r"""Closed curves that bound the planar support: the level set ``edge_function(ens, z) = 1``.
 
+    For sparse synapses without reciprocity the curve follows from second moments alone and is exact in the limit
+    n -> infinity at fixed mean degree, above the freezing transition (mean degree 2.07 for Gaussian weights and
+    equal units, more for heterogeneous ones, never for weights +-w); below it, eigenvalues end further inside.
+    With reciprocal sparse synapses it is an approximation for large mean degree, with an error of order 1/c.
+    That is why no ``method`` is asked for here.
+
     The support need not be connected or star-shaped; there is one curve per boundary component, sorted by
     decreasing rightmost point, each with its first vertex repeated at the end, and counter-clockwise.
     Every vertex lies on the level set to rounding, with two exceptions. At a cusp on the real axis, where the
@@ -354,7 +368,9 @@ def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
     ----------
     ens : Ensemble
     n : int, optional
-        Network size, for blocks with a fixed probability.
+        Network size; needed for blocks with a fixed probability. Default: the limit n -> infinity. Given n,
+        every block takes the variance and mean it has in networks of n units (``Ensemble.input_variance``): at
+        fixed degree c, ``c (<w^2> - c <w>^2 / S)`` with S possible sources instead of ``c <w^2>``.
     points : int
         Sets the resolution; curves get roughly this many vertices.
 
@@ -394,7 +410,9 @@ def outliers(ens: Ensemble, n=None) -> np.ndarray:
     ----------
     ens : Ensemble
     n : int, optional
-        Network size, for blocks with a fixed probability.
+        Network size; needed for blocks with a fixed probability. Default: the limit n -> infinity. Given n,
+        every block takes the variance and mean it has in networks of n units (``Ensemble.input_variance``): at
+        fixed degree c, ``c (<w^2> - c <w>^2 / S)`` with S possible sources instead of ``c <w^2>``.
 
     Returns
     -------
@@ -436,7 +454,8 @@ def bar(x) -> Bar:
     Returns
     -------
     Bar
-        ``.weight``, ``.segments``, ``.atoms`` (positions, masses) and ``.density(x)``.
+        ``.weight``, ``.segments`` (one per population that contributes, so they may overlap), ``.atoms``
+        (positions, masses) and ``.density(x)``.
 
     Raises
     ------
@@ -469,13 +488,19 @@ def _structure(ens: Ensemble) -> _dense.System:
 def spectral_abscissa(x, parts: Iterable[str] = ("bulk", "bar", "outliers"), n=None) -> float:
     """Real part of the rightmost point of the named parts of the spectrum.
 
+    For a sparse ensemble as exact as :func:`spectral_edge`. The rightmost eigenvalue of one sample lies to
+    either side of the value for its ensemble, closer as n grows.
+
     Parameters
     ----------
     x : Ensemble, Network or square matrix
+        A bare matrix is taken as the Jacobian itself; weights belong in a ``Network(W, tau, gain)``.
     parts : subset of {"bulk", "bar", "outliers"}
         For an Ensemble. A Network gives the maximum over all its eigenvalues and ignores ``parts``.
     n : int, optional
-        Network size, for blocks with a fixed probability.
+        Network size; needed for blocks with a fixed probability. Default: the limit n -> infinity. Given n,
+        every block takes the variance and mean it has in networks of n units (``Ensemble.input_variance``): at
+        fixed degree c, ``c (<w^2> - c <w>^2 / S)`` with S possible sources instead of ``c <w^2>``.
 
     Returns
     -------
@@ -491,8 +516,10 @@ def spectral_abscissa(x, parts: Iterable[str] = ("bulk", "bar", "outliers"), n=N
     x = _subject(x)
     parts = (parts,) if isinstance(parts, str) else tuple(parts)
     unknown = [p for p in parts if p not in ("bulk", "bar", "outliers")]
-    if unknown or not parts:
-        raise ValidationError(f"unknown parts {unknown or parts!r}; parts: bulk, bar, outliers")
+    if not parts:
+        raise ValidationError("parts is empty: name at least one of bulk, bar, outliers")
+    if unknown:
+        raise ValidationError(f"unknown parts {unknown}; parts: bulk, bar, outliers")
     if isinstance(x, Network):
         from ..spectrum import eigenvalues
 

@@ -50,6 +50,19 @@ class Bar:
     atoms: tuple[np.ndarray, np.ndarray]
     _density: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
 
+    def __repr__(self) -> str:
+        # one network has an atom for each of its units on no cycle: say how many, not which
+        parts = [f"weight={self.weight:.6g}"]
+        if self.segments:
+            parts.append("segments=[" + ", ".join(f"({lo:.6g}, {hi:.6g})" for lo, hi in self.segments[:4]))
+            parts[-1] += f", ... {len(self.segments)} in all]" if len(self.segments) > 4 else "]"
+        where, mass = self.atoms
+        if len(where) > 4:
+            parts.append(f"{len(where)} atoms in [{np.min(where):.6g}, {np.max(where):.6g}]")
+        elif len(where):
+            parts.append("atoms at " + ", ".join(f"{x:.6g} ({p:.6g})" for x, p in zip(where, mass, strict=True)))
+        return f"Bar({', '.join(parts)})"
+
     def density(self, x) -> np.ndarray:
         """Line density at real ``x`` (it integrates to ``weight`` minus the mass of the atoms).
 
