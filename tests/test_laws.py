@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, special, stats
 
@@ -131,6 +131,7 @@ def test_unresolvable_density_is_refused():
 
 
 @given(continuous)
+@example(stats.beta(2, 4, loc=-1, scale=4))  # its quantiles repeat, out of order by rounding, in the tail
 @settings(deadline=None, max_examples=40)
 def test_second_and_zeroth_mellin_moment(dist):
     law = as_law(dist)
