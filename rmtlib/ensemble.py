@@ -109,6 +109,8 @@ class Population:
 
     Examples
     --------
+    >>> from scipy import stats
+    >>> from rmtlib import Population
     >>> Population("I", 0.2, tau=stats.uniform(20, 30)).tau.mean()
     35.0
     """
@@ -339,6 +341,8 @@ class Ensemble:
 
     Examples
     --------
+    >>> from scipy import stats
+    >>> from rmtlib import Ensemble, Population, Synapses
     >>> cell = Population("cell", tau=stats.uniform(1, 2))
     >>> ens = Ensemble(cell, Synapses(stats.norm(0, 0.5), degree=4))
     >>> ens.sample(1000, seed=0).weights.shape
@@ -978,6 +982,8 @@ def sample_many(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rmtlib import ginibre, sample_many
     >>> def rightmost(net):
     ...     return np.linalg.eigvals(net.weights).real.max()
     >>> values = sample_many(ginibre(), 50, 4, seed=0, func=rightmost, progress=False)
@@ -1024,6 +1030,7 @@ def ginibre(std: float = 1.0, leak: float = 0.0) -> Ensemble:
 
     Examples
     --------
+    >>> from rmtlib import ginibre
     >>> ginibre(2.0).input_variance().tolist()
     [[4.0]]
     """
@@ -1234,6 +1241,7 @@ def core_periphery(
 
     Examples
     --------
+    >>> from rmtlib import core_periphery
     >>> ens = core_periphery()
     >>> margin = ens.input_variance()[1, 1] * ens.population("I").gain.second_moment()
     >>> print(f"{margin:.3f}")

@@ -213,6 +213,7 @@ def _result_like(p: ArrayLike, values: NDArray) -> Any:
 class Discrete(Law):
     """Finitely many values with probabilities.
 
+    >>> from rmtlib import Discrete
     >>> law = Discrete([-1.0, 1.0], [0.25, 0.75])
     >>> law.mean(), law.var()
     (0.5, 0.75)
@@ -286,6 +287,7 @@ class Discrete(Law):
 class Constant(Discrete):
     """A number.
 
+    >>> from rmtlib import Constant
     >>> print(f"{Constant(2.0).moment(3):.10f}")
     8.0000000000
     """
@@ -336,6 +338,8 @@ class Continuous(Law):
     the rule is compressed to n Gauss nodes. A density with jumps or gaps inside its support is
     better given as a :class:`Mixture` of smooth pieces.
 
+    >>> from scipy import stats
+    >>> from rmtlib import Continuous
     >>> law = Continuous(stats.beta(2, 3, loc=1, scale=2))
     >>> values, weights = law.nodes(20)
     >>> print(f"{weights @ values:.12f}")
@@ -648,6 +652,8 @@ def as_law(x: Any) -> Law:
 
     Examples
     --------
+    >>> from scipy import stats
+    >>> from rmtlib import as_law
     >>> as_law(2)
     Constant(2)
     >>> as_law(stats.norm(0, 3)).var()

@@ -155,6 +155,7 @@ class Network:
 
     Examples
     --------
+    >>> from rmtlib import Network
     >>> net = Network([[0.0, 2.0], [0.0, 0.0]], tau=[1.0, 4.0])
     >>> net.jacobian().toarray().tolist()
     [[-1.0, 2.0], [0.0, -0.25]]

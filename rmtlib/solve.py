@@ -69,6 +69,8 @@ class Solution(np.lib.mixins.NDArrayOperatorsMixin):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from rmtlib import Solution
     >>> s = Solution(np.array([1.0, 2.0]), np.zeros(2), np.zeros(2), np.ones(2, int), np.zeros(2, int), "dense")
     >>> np.asarray(s).sum(), s.shape, s.ok
     (np.float64(3.0), (2,), True)
@@ -170,6 +172,7 @@ def bracketed_root(
 
     Examples
     --------
+    >>> import numpy as np
     >>> bracketed_root(lambda x: x**2 - np.array([2.0, 9.0]), np.zeros(2), np.array([2.0, 4.0]))
     array([1.41421356, 3.        ])
     """

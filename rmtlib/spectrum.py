@@ -95,6 +95,7 @@ def components(x: Any) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
     Examples
     --------
+    >>> from rmtlib import components
     >>> labels, sizes = components([[0, 1, 0], [1, 0, 0], [1, 0, 0]])
     >>> labels.tolist(), sizes.tolist()
     ([0, 0, 1], [2, 1])
@@ -173,6 +174,7 @@ def eigenvalues(x: Any) -> ComplexArray:
 
     Examples
     --------
+    >>> from rmtlib import Network, eigenvalues
     >>> eigenvalues(Network([[0, 3.0, 0], [0, 0, 3.0], [0, 0, 0]], tau=[1, 2, 4])).tolist()
     [(-0.25+0j), (-0.5+0j), (-1+0j)]
     """
@@ -332,6 +334,7 @@ def ipr(vectors: ArrayLike) -> Any:
 
     Examples
     --------
+    >>> from rmtlib import ipr
     >>> ipr([1.0, 1.0, 0.0, 0.0])
     0.5
     """
@@ -391,6 +394,7 @@ def numerical_abscissa(x: Any) -> float:
 
     Examples
     --------
+    >>> from rmtlib import numerical_abscissa
     >>> round(numerical_abscissa([[-1.0, 4.0], [0.0, -1.0]]), 12)
     1.0
     """
@@ -419,6 +423,7 @@ def departure_from_normality(x: Any, relative: bool = False) -> float:
 
     Examples
     --------
+    >>> from rmtlib import departure_from_normality
     >>> round(departure_from_normality([[-1.0, 4.0], [0.0, -1.0]]), 12)
     4.0
     """
@@ -512,6 +517,7 @@ def propagator_norm(x: Any, t: ArrayLike) -> Any:
 
     Examples
     --------
+    >>> from rmtlib import propagator_norm
     >>> round(propagator_norm([[-2.0, 0.0], [0.0, -1.0]], 1.0), 6)
     0.367879
     """

@@ -340,7 +340,7 @@ def edge_function(ens: Ensemble, z, n=None) -> np.ndarray:
     Examples
     --------
     >>> import rmtlib as rmt
-    >>> print(edge_function(rmt.ginibre(), [0.5, 1.0j, 2.0]))
+    >>> print(rmt.edge_function(rmt.ginibre(), [0.5, 1.0j, 2.0]))
     [4.   1.   0.25]
     """
     points = _points(z)
@@ -387,7 +387,7 @@ def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
     Examples
     --------
     >>> import rmtlib as rmt
-    >>> (circle,) = spectral_edge(rmt.ginibre())
+    >>> (circle,) = rmt.spectral_edge(rmt.ginibre())
     >>> bool(np.max(np.abs(np.abs(circle) - 1)) < 1e-12)
     True
     """
@@ -431,7 +431,7 @@ def outliers(ens: Ensemble, n=None) -> np.ndarray:
     Examples
     --------
     >>> import rmtlib as rmt
-    >>> print(outliers(rmt.rajan_abbott(0.5, 6.0, -2.0, 1.0, 1.0)).round(12))
+    >>> print(rmt.outliers(rmt.rajan_abbott(0.5, 6.0, -2.0, 1.0, 1.0)).round(12))
     [2.+0.j]
     """
     edge = _edge_of(_ensemble(ens, "outliers"), n)
@@ -441,8 +441,15 @@ def outliers(ens: Ensemble, n=None) -> np.ndarray:
 def bar(x) -> Bar:
     r"""What lies on real segments: eigenvalues ``-leak/tau_i`` of units on no cycle, and line spectra.
 
-    Equations and sources in :mod:`rmtlib.theory.bar`. For an Ensemble the limit of infinite size; for a
-    Network exact, through its strongly connected components.
+    For an Ensemble the limit of infinite size; for a Network exact, through its strongly connected
+    components. Three parts: units on no cycle, each at exactly ``-leak/tau_i``, in a sparse core a share
+
+    .. math:: 1 - (1 - q_a)(1 - \tilde q_a), \qquad q_a = e^{-\sum_b c_{ab}(1 - q_b)}, \quad
+              \tilde q_a = e^{-\sum_b d_{ab}(1 - \tilde q_b)}, \quad d_{ab} = c_{ba} f_b / f_a
+
+    of its units; units of gain 0; and the whole spectrum of a symmetric ensemble, with line density
+    :math:`-\frac{1}{\pi} \mathrm{Im}\, g(x + i0)`. Real eigenvalues of the planar part, of order sqrt(n)
+    in number, do not count.
 
     Returns
     -------
@@ -459,7 +466,7 @@ def bar(x) -> Bar:
     Examples
     --------
     >>> import rmtlib as rmt
-    >>> print(round(bar(rmt.core_periphery()).weight, 6))
+    >>> print(round(rmt.bar(rmt.core_periphery()).weight, 6))
     0.801005
     """
     x = _subject(x)
@@ -503,7 +510,7 @@ def spectral_abscissa(x, parts: Iterable[str] = ("bulk", "bar", "outliers"), n=N
     Examples
     --------
     >>> import rmtlib as rmt
-    >>> spectral_abscissa(rmt.ginibre(std=2.0, leak=1.0))
+    >>> rmt.spectral_abscissa(rmt.ginibre(std=2.0, leak=1.0))
     1.0
     """
     x = _subject(x)
