@@ -141,7 +141,7 @@ class Network:
         Timescales, > 0. Their unit sets that of time; eigenvalues come in its inverse.
     gain : float or (n,) array_like
         Slopes h_j = sigma'(x*_j) of the activation at the equilibrium, dimensionless. Any finite
-        numbers: a measured slope may be negative, where a :class:`Population` asks for gains >= 0.
+        numbers: a measured slope may be negative, where a :class:`~rmtlib.ensemble.Population` asks for gains >= 0.
     labels : (n,) sequence of str, optional
         Name of the population of each unit.
     leak : float
