@@ -351,6 +351,15 @@ class Ensemble:
     [[1.0]]
     """
 
+    populations: tuple[Population, ...]
+    names: tuple[str, ...]
+    fractions: FloatArray
+    leak: float
+    balanced: bool
+    _synapses: dict[tuple[str, str], Synapses]
+    _pairs: dict[tuple[int, int], Reciprocity]
+    _reciprocity: Any
+
     def __init__(
         self,
         populations: Population | Sequence[Population],

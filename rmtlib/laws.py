@@ -496,8 +496,12 @@ class Continuous(Law):
         # x, whose relative accuracy there is full; further out in the quantile, as elsewhere.
         near, _, near_weights = _double_exponential(count, 1e-120)
         pieces = []
-        for quantile, mass in ((self.ppf, float(self.cdf(0.0))), (self.isf, self._above(0.0))):
+        sides = ((self.ppf, float(self.cdf(0.0))), (self.isf, self._above(0.0)))
+        for (quantile, mass), end in zip(sides, self.support(), strict=True):
             if mass < 1e-290:
+                continue
+            if mass < 1e-12 and np.isfinite(end):  # such a mass may be rounding of the cdf: the density alone
+                pieces.append((np.abs(end) * near, np.abs(end) * near_weights * self.pdf(end * near)))
                 continue
             middle = float(quantile(0.5 * mass))
             pieces.append((np.abs(middle) * near, np.abs(middle) * near_weights * self.pdf(middle * near)))

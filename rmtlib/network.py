@@ -162,6 +162,11 @@ class Network:
     """
 
     __slots__ = ("gain", "labels", "leak", "tau", "weights")
+    weights: Any  # ndarray or scipy.sparse.csr_array
+    tau: FloatArray
+    gain: FloatArray
+    labels: Any  # ndarray of str, or None
+    leak: float
 
     def __init__(
         self,

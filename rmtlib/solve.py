@@ -123,7 +123,7 @@ class Solution(np.lib.mixins.NDArrayOperatorsMixin):
         parts = (
             np.asarray(part)[key] for part in (self.value, self.error, self.residual, self.iterations, self.status)
         )
-        return Solution(*parts, self.method)
+        return Solution(*parts, method=self.method)
 
     def __repr__(self) -> str:
         worst = float(np.max(self.error)) if np.size(self.error) else 0.0

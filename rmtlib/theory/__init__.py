@@ -298,7 +298,7 @@ def _network_solution(net: Network, points, eta, quantity) -> Solution:
     zero = np.zeros(len(z))
     value = value.real if quantity == "density" else value
     parts = (p.reshape(points.shape)[()] for p in (value, error, zero, np.ones(len(z), int), status))
-    return Solution(*parts, "exact")
+    return Solution(*parts, method="exact")
 
 
 def _edge_of(ens: Ensemble, n) -> _edge.EdgeFunction:

@@ -546,7 +546,7 @@ def find_outliers(edge: EdgeFunction) -> np.ndarray:
     found = found[np.isfinite(found)]
     found = found[_clear(edge, found, margin=0.0)] if found.size else found
     found = np.where(np.abs(found.imag) < 1e-10 * np.abs(found), found.real, found)
-    keep = []
+    keep: list[complex] = []
     for z in found:
         if all(abs(z - other) > 1e-8 * abs(z) for other in keep):
             keep.append(z)

@@ -132,7 +132,7 @@ class _Class:
         self.joints = [ens.populations[k].joint for k in members]
         self.square = [float(np.dot(h2, w)) for _, w, _, h2 in (sys.tau_rule(k, 40) for k in members)]
         self.percolates = np.max(np.abs(np.linalg.eigvals(self.degree))) > 1
-        self._cache = {}
+        self._cache: dict = {}
         for k, joint in zip(members, self.joints, strict=True):
             if joint.gain.cdf(0.0) > 0:
                 raise NotApplicableError(
