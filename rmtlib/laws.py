@@ -406,10 +406,11 @@ class Continuous(Law):
         return float(self._dist.ccdf(x) if self._new else self._dist.sf(x))
 
     def ppf(self, u):
-        return self._factor * (self._ppf(u) if self._factor > 0 else self._isf(u))
+        # scipy's quantiles can leave the support where the tail is thin (truncnorm(0.5, 8.3))
+        return np.clip(self._factor * (self._ppf(u) if self._factor > 0 else self._isf(u)), *self.support())
 
     def isf(self, u):
-        return self._factor * (self._isf(u) if self._factor > 0 else self._ppf(u))
+        return np.clip(self._factor * (self._isf(u) if self._factor > 0 else self._ppf(u)), *self.support())
 
     def _quantile_rule(self, count: int) -> tuple[FloatArray, FloatArray]:
         """Double-exponential nodes and weights in the quantile, as deep into the tails as scipy can."""

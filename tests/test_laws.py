@@ -25,7 +25,8 @@ NEW_STYLE = hasattr(stats, "Normal")
 new_style = pytest.mark.skipif(not NEW_STYLE, reason="this scipy has no new-style distributions")
 
 shapes = st.floats(0.3, 6.0)
-places = st.floats(-3.0, 3.0)
+# not a hair's breadth from 0, where a law would pass 0 by less than its cdf can resolve (refused, or tested by name)
+places = st.floats(-3.0, 3.0).map(lambda m: round(m, 6))
 scales = st.floats(0.1, 10.0)
 
 bounded = st.one_of(
@@ -46,6 +47,7 @@ continuous = st.one_of(bounded, unbounded)
 
 
 @given(continuous, st.integers(40, 64))
+@example(stats.truncnorm(0.515625, 8.328125), 40)  # scipy's quantile leaves the support
 @settings(deadline=None, max_examples=60)
 def test_nodes_reproduce_scipy_moments(dist, n):
     law = as_law(dist)
