@@ -531,6 +531,8 @@ def test_bad_input():
             question(ens, ["a"])
     with pytest.raises(rmt.ValidationError, match="dense, exact"):
         rmt.resolvent(ens, 0.0, method="saddel")
+    with pytest.raises(rmt.ValidationError, match="unknown options .'sweeps'.: method 'dense' has none"):
+        rmt.resolvent(ens, 0.0, sweeps=3)
     with pytest.raises(rmt.NotApplicableError, match="does not apply"):
         rmt.resolvent(ens, 0.0, method="exact")
     with pytest.raises(rmt.NotApplicableError, match='method="dense"'):

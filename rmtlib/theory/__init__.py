@@ -8,14 +8,15 @@ dimensionless time, so ``g(z/s; s tau) = s g(z; tau)`` holds to rounding.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
+from inspect import signature
 
 import numpy as np
-import scipy.linalg
 
 from ..ensemble import Ensemble
 from ..errors import NotApplicableError, ValidationError
 from ..network import Network
-from ..solve import Solution, Status, finish
+from ..solve import Solution, finish
 from . import bar as _bar
 from . import dense as _dense
 from . import edge as _edge
@@ -23,6 +24,7 @@ from .bar import Bar
 
 __all__ = ["Bar", "bar", "density", "edge_function", "outliers", "resolvent", "spectral_abscissa", "spectral_edge"]
 
+# Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
 _METHODS = {Ensemble: ("dense",), Network: ("exact",)}
 
 
@@ -63,7 +65,6 @@ def _ensemble(x, what: str) -> Ensemble:
 
 def _method(x, method: str | None) -> str:
     known = _METHODS[type(x)]
-    every = sorted({m for names in _METHODS.values() for m in names})
     if method is None:
         if isinstance(x, Ensemble) and not x.is_dense:
             raise NotApplicableError(
@@ -71,6 +72,7 @@ def _method(x, method: str | None) -> str:
                 'and must be asked for by name: pass method="dense", or sample it and use eigenvalues'
             )
         return known[0]
+    every = sorted({m for names in _METHODS.values() for m in names})
     if method not in every:
         raise ValidationError(f"unknown method {method!r}; methods: {', '.join(every)}")
     if method not in known:
@@ -78,6 +80,25 @@ def _method(x, method: str | None) -> str:
             f"method {method!r} does not apply to an object of type {type(x).__name__}; use {' or '.join(known)}"
         )
     return method
+
+
+def _solve(x, z, quantity, method, eta, tol, throw, n, options) -> Solution:
+    """Check the arguments, hand them to the route, put its answer into the shape of ``z``."""
+    x, points, eta = _subject(x), _points(z), _eta(eta)
+    if quantity == "density" and np.imag(eta) != 0:
+        raise ValidationError("density takes a real eta: the eigenvalue density is the limit eta -> 0+")
+    method = _method(x, method)
+    route = import_module(f".{method.replace('-', '_')}", __package__).solve
+    known = [p.name for p in signature(route).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        takes = f"takes {', '.join(known)}" if known else "has none"
+        raise ValidationError(f"unknown options {unknown}: method {method!r} {takes}")
+    if tol is not None:
+        options["tol"] = _tolerance(tol)
+    got = route(x, points.ravel(), quantity, eta, n=n, **options)
+    parts = (p.reshape(points.shape)[()] for p in (got.value, got.error, got.residual, got.iterations, got.status))
+    return finish(Solution(*parts, method), throw)
 
 
 def _eta(eta) -> complex | float:
@@ -100,7 +121,7 @@ def _tolerance(tol) -> float:
     return tol
 
 
-def resolvent(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solution:
+def resolvent(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **options) -> Solution:
     r"""Resolvent of the spectrum,
 
     .. math:: g(z) = \lim_{n\to\infty} \frac1n \mathrm{tr}\,(z - J)^{-1}
@@ -120,14 +141,17 @@ def resolvent(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solut
     eta : float or complex
         Regulariser of the Hermitized resolvent, real part >= 0 (dimensionless, as ``leak + z tau`` is);
         0 is the limit from above.
-    tol : float
-        Tolerance relative to ``<tau/sqrt(D)>``, an upper bound of ``|g|``.
+    tol : float, optional
+        Tolerance relative to ``<tau/sqrt(D)>``, an upper bound of ``|g|``. Default: the route's own (1e-8 for the
+        deterministic ones).
     throw : bool
         Raise if a point fails; otherwise see ``Solution.status``.
     n : int, optional
         Network size; needed for blocks with a fixed probability. Default: the limit n -> infinity. Given n,
         every block takes the variance and mean it has in networks of n units (``Ensemble.input_variance``): at
         fixed degree c, ``c (<w^2> - c <w>^2 / S)`` with S possible sources instead of ``c <w^2>``.
+    **options
+        Settings of the route, by keyword; an unknown one is refused with the list of those that exist.
 
     Returns
     -------
@@ -156,14 +180,10 @@ def resolvent(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solut
     >>> print(rmt.resolvent(rmt.ginibre(), [0.3 + 0.4j, 2.0]).value.round(12))
     [0.3-0.4j 0.5+0.j ]
     """
-    x, points, eta, tol = _subject(x), _points(z), _eta(eta), _tolerance(tol)
-    method = _method(x, method)
-    if method == "exact":
-        return finish(_network_solution(x, points, eta, "resolvent"), throw)
-    return finish(_ensemble_solution(x, points, "resolvent", eta, tol, n), throw)
+    return _solve(x, z, "resolvent", method, eta, tol, throw, n, options)
 
 
-def density(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solution:
+def density(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **options) -> Solution:
     r"""Planar density of eigenvalues,
 
     .. math:: \varrho(z) = \frac1\pi \frac{\partial g}{\partial \bar z} ,
@@ -179,7 +199,7 @@ def density(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solutio
 
     Parameters
     ----------
-    x, z, method, tol, throw, n
+    x, z, method, tol, throw, n, options
         As for :func:`resolvent`; ``tol`` is relative to the density.
     eta : float
         0 for the density of the limit. A Network needs ``eta > 0`` (its spectrum is a set of points):
@@ -202,103 +222,7 @@ def density(x, z, method=None, eta=0.0, tol=1e-8, throw=True, n=None) -> Solutio
     >>> print((rmt.density(rmt.ginibre(), [0.5j, 0.999, 1.001]).value * np.pi).round(10))
     [1. 1. 0.]
     """
-    x, points, eta, tol = _subject(x), _points(z), _eta(eta), _tolerance(tol)
-    method = _method(x, method)
-    if np.imag(eta) != 0:
-        raise ValidationError("density takes a real eta: the eigenvalue density is the limit eta -> 0+")
-    if method == "exact":
-        if eta == 0:
-            raise NotApplicableError(
-                "the spectrum of one Network is a set of points and has no density: pass eta > 0 for a regularised "
-                "one, or use eigenvalues"
-            )
-        return finish(_network_solution(x, points, eta, "density"), throw)
-    if eta == 0:
-        _refuse_lines(_dense.system(x, n), "density", "its line density is bar(x).density; or pass eta > 0")
-    return finish(_ensemble_solution(x, points, "density", eta, tol, n), throw)
-
-
-def _refuse_lines(sys, what, instead):
-    for members in sys.classes:
-        sign = sys.symmetry(members)
-        if sign == 1:
-            raise NotApplicableError(
-                f"{what}: reciprocal weights have correlation 1, so the matrix is similar to a symmetric one and its "
-                f"spectrum lies on the real line; {instead}"
-            )
-        if sign == -1 and all(np.ptp(sys.rule(k, 10)[0]) == 0 for k in members):
-            tau = {float(sys.rule(k, 10)[0][0]) for k in members}
-            if len(tau) == 1:
-                raise NotApplicableError(
-                    f"{what}: reciprocal weights have correlation -1 and all timescales are equal, so the spectrum "
-                    "lies on the line Re z = -leak/tau; pass eta > 0, or a correlation above -1"
-                )
-
-
-def _ensemble_solution(x, points, quantity, eta, tol, n):
-    sys = _dense.system(x, n)
-    got = _dense.solve(sys, points.ravel(), quantity, eta, tol)
-    if quantity == "resolvent" and eta == 0:
-        got = _on_the_line(sys, points.ravel(), got)
-    parts = (p.reshape(points.shape)[()] for p in (got.value, got.error, got.residual, got.iterations, got.status))
-    return Solution(*parts, "dense")
-
-
-def _on_the_line(sys, z, got):
-    """Symmetric classes at real z: the mean of the two sides of the cut."""
-    symmetric = [c for c in sys.classes if sys.symmetry(c) == 1]
-    real = np.flatnonzero(z.imag == 0)
-    if not symmetric or not real.size:
-        return got
-    if len(symmetric) > 1 or len(symmetric[0]) < len(sys.fractions):
-        raise NotApplicableError(
-            "resolvent on the real line of an ensemble with a symmetric block: move z off the line"
-        )
-    fine, coarse = (_bar.symmetric_resolvent(sys, symmetric[0], z[real].real * sys.scale, m) for m in (40, 20))
-    value, error, status, residual = got.value.copy(), got.error.copy(), got.status.copy(), got.residual.copy()
-    value[real] = fine.real * sys.scale
-    error[real] = np.abs(fine - coarse) * sys.scale + 1e-13 * np.abs(value[real])
-    residual[real] = 0.0
-    status[real] = np.where(np.isfinite(fine), Status.CONVERGED, Status.NOT_CONVERGED)
-    return Solution(value, error, residual, got.iterations, status, got.method)
-
-
-def _network_solution(net: Network, points, eta, quantity) -> Solution:
-    z = points.ravel()
-    value, error = np.zeros(len(z), complex), np.zeros(len(z))
-    if eta == 0:
-        from ..spectrum import eigenvalues
-
-        values = eigenvalues(net)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            for i, point in enumerate(z):
-                terms = 1 / (point - values)
-                value[i] = terms.mean()
-                # eigenvalues are known to about eps |J|; their condition numbers are not included
-                error[i] = (
-                    16 * np.finfo(float).eps * (np.mean(np.abs(terms) ** 2) * np.max(np.abs(values)) + abs(value[i]))
-                )
-    else:
-        weights = net.weights.toarray() if hasattr(net.weights, "toarray") else np.asarray(net.weights)
-        coupling = weights * net.gain[None, :]
-        tau = net.tau
-        for i, point in enumerate(z):
-            b = np.diag(net.leak + point * tau) - coupling
-            u, s, vh = scipy.linalg.svd(b)
-            if quantity == "resolvent":
-                # tau_i [(eta^2 + B^+ B)^-1 B^+]_ii
-                value[i] = np.mean(tau * np.einsum("ki,k,ik->i", vh.conj(), s / (eta**2 + s**2), u.conj()))
-            else:
-                # (1/pi n) eta^2 tr[T (eta^2 + B^+ B)^-1 T (eta^2 + B B^+)^-1]
-                left = (vh.conj().T * (1 / (eta**2 + s**2))) @ vh
-                right = (u * (1 / (eta**2 + s**2))) @ u.conj().T
-                value[i] = eta**2 * np.sum(tau[:, None] * left * tau[None, :] * right.T).real / (np.pi * net.n)
-            error[i] = 1e-13 * abs(value[i]) * max(1.0, s[0] / max(abs(eta), s[-1]))
-    status = np.where(np.isfinite(value), Status.CONVERGED, Status.SINGULAR)
-    zero = np.zeros(len(z))
-    value = value.real if quantity == "density" else value
-    parts = (p.reshape(points.shape)[()] for p in (value, error, zero, np.ones(len(z), int), status))
-    return Solution(*parts, method="exact")
+    return _solve(x, z, "density", method, eta, tol, throw, n, options)
 
 
 def _edge_of(ens: Ensemble, n) -> _edge.EdgeFunction:
@@ -395,7 +319,7 @@ def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
     if not isinstance(points, (int, np.integer)) or points < 24:
         raise ValidationError(f"points must be an integer of at least 24, got {points!r}")
     edge = _edge_of(ens, n)
-    _refuse_lines(edge.sys, "spectral_edge", "see bar(ens).segments")
+    _dense.refuse_lines(edge.sys, "spectral_edge", "see bar(ens).segments")
     if not edge.sys.classes:
         return []
     return [curve / edge.sys.scale for curve in _edge.trace(edge, points)]

@@ -41,10 +41,11 @@ from functools import lru_cache
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
+from ..errors import NotApplicableError
 from ..laws import Independent, Mixture
 from ..solve import Solution, Status
 
-__all__ = ["Population", "System", "irreducible_classes", "perron", "solve", "system"]
+__all__ = ["Population", "System", "irreducible_classes", "perron", "refuse_lines", "solve", "solve_system", "system"]
 
 _EPS = np.finfo(float).eps
 _CHUNK = 1_000_000  # complex numbers per temporary array: keeps a grid of any size within ~200 MB
@@ -785,7 +786,7 @@ def _density(sys, members, z, eta, nodes, state):
     return out
 
 
-def solve(sys: System, z: np.ndarray, quantity: str = "resolvent", eta: complex = 0.0, tol: float = 1e-8) -> Solution:
+def solve_system(sys: System, z, quantity="resolvent", eta: complex = 0.0, tol: float = 1e-8) -> Solution:
     """Resolvent or density at the points ``z`` (1-d complex array, original units)."""
     # all laws are real: solve in the upper half plane and reflect
     flip = z.imag < 0
@@ -955,3 +956,51 @@ def _refine_split(sys, members, z, quantity, tol, coupled, state):
             return got, float(error), state.residual[0], its, int(Status.CONVERGED)
         previous, last = got, change
     return got, float(error), state.residual[0], its, int(Status.QUADRATURE)
+
+
+def solve(ens, z, quantity, eta=0.0, tol=1e-8, n=None) -> Solution:
+    """The route ``method="dense"``; arguments as for :func:`rmtlib.theory.resolvent`, ``z`` a flat array."""
+    sys = system(ens, n)
+    if quantity == "density" and eta == 0:
+        refuse_lines(sys, "density", "its line density is bar(x).density; or pass eta > 0")
+    got = solve_system(sys, z, quantity, eta, tol)
+    return _on_the_line(sys, z, got) if quantity == "resolvent" and eta == 0 else got
+
+
+def refuse_lines(sys, what, instead):
+    """Raise where the spectrum of a class lies on a line."""
+    for members in sys.classes:
+        sign = sys.symmetry(members)
+        if sign == 1:
+            raise NotApplicableError(
+                f"{what}: reciprocal weights have correlation 1, so the matrix is similar to a symmetric one and its "
+                f"spectrum lies on the real line; {instead}"
+            )
+        if sign == -1 and all(np.ptp(sys.rule(k, 10)[0]) == 0 for k in members):
+            tau = {float(sys.rule(k, 10)[0][0]) for k in members}
+            if len(tau) == 1:
+                raise NotApplicableError(
+                    f"{what}: reciprocal weights have correlation -1 and all timescales are equal, so the spectrum "
+                    "lies on the line Re z = -leak/tau; pass eta > 0, or a correlation above -1"
+                )
+
+
+def _on_the_line(sys, z, got):
+    """Symmetric classes at real z: the mean of the two sides of the cut."""
+    from .bar import symmetric_resolvent  # bar builds on this module
+
+    symmetric = [c for c in sys.classes if sys.symmetry(c) == 1]
+    real = np.flatnonzero(z.imag == 0)
+    if not symmetric or not real.size:
+        return got
+    if len(symmetric) > 1 or len(symmetric[0]) < len(sys.fractions):
+        raise NotApplicableError(
+            "resolvent on the real line of an ensemble with a symmetric block: move z off the line"
+        )
+    fine, coarse = (symmetric_resolvent(sys, symmetric[0], z[real].real * sys.scale, m) for m in (40, 20))
+    value, error, status, residual = got.value.copy(), got.error.copy(), got.status.copy(), got.residual.copy()
+    value[real] = fine.real * sys.scale
+    error[real] = np.abs(fine - coarse) * sys.scale + 1e-13 * np.abs(value[real])
+    residual[real] = 0.0
+    status[real] = np.where(np.isfinite(fine), Status.CONVERGED, Status.NOT_CONVERGED)
+    return Solution(value, error, residual, got.iterations, status, got.method)
