@@ -25,7 +25,7 @@ from .bar import Bar
 __all__ = ["Bar", "bar", "density", "edge_function", "outliers", "resolvent", "spectral_abscissa", "spectral_edge"]
 
 # Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
-_METHODS = {Ensemble: ("dense",), Network: ("exact",)}
+_METHODS = {Ensemble: ("dense", "single-defect"), Network: ("exact",)}
 
 
 def _points(z) -> np.ndarray:
@@ -135,9 +135,11 @@ def resolvent(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **option
         A law (limit of infinite size) or one matrix.
     z : array_like of complex
         Points of the complex plane (units of 1/tau).
-    method : {None, "dense", "exact"}
+    method : {None, "dense", "single-defect", "exact"}
         ``"dense"``: the self-consistent equations; exact in the limit for dense blocks, the large-degree
-        approximation for sparse ones (there it must be named). ``"exact"``: linear algebra on a Network.
+        approximation for sparse ones (there it must be named), which is also known as their effective medium.
+        ``"single-defect"``: one unit with its true synapses in that medium (sparse ensembles, an approximation:
+        :mod:`rmtlib.theory.single_defect`). ``"exact"``: linear algebra on a Network.
     eta : float or complex
         Regulariser of the Hermitized resolvent, real part >= 0 (dimensionless, as ``leak + z tau`` is);
         0 is the limit from above.
