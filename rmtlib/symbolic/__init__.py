@@ -1,5 +1,10 @@
 """The equations of the book as sympy objects; importable with sympy alone."""
 
 from . import equations as equations
+from . import grassmann as grassmann
 from .equations import *  # noqa: F403
-from .equations import __all__ as __all__
+from .equations import __all__ as _equations
+from .grassmann import *  # noqa: F403
+from .grassmann import __all__ as _grassmann
+
+__all__ = [*_equations, *_grassmann]
