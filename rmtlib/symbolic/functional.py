@@ -21,8 +21,7 @@ import sympy as sp
 
 from ..errors import ValidationError
 from .derivation import _distributed, gaussian_integral, hatted, hermitized_form, integrate_out, overlap, supervectors
-from .equations import AbsSquare, Average, conjugated, dense_resolvent, dense_u_equation, evaluate
-from .equations import _tidy
+from .equations import AbsSquare, Average, _tidy, conjugated, dense_resolvent, dense_u_equation, evaluate
 from .equations import symbols as _S
 from .grassmann import Element
 
