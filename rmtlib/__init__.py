@@ -78,7 +78,9 @@ _NAMES: dict[str, str] = {
         "theory",
     ),
 }
-_MODULES = ("errors", "laws", "ensemble", "network", "spectrum", "solve", "theory", "symbolic", "plot", "widgets")
+_MODULES = (
+    "errors", "laws", "ensemble", "network", "spectrum", "solve", "theory", "symbolic", "datasets", "plot", "widgets",
+)  # fmt: skip
 
 __all__ = sorted(_NAMES)
 

@@ -25,7 +25,7 @@ from .bar import Bar
 __all__ = ["Bar", "bar", "density", "edge_function", "outliers", "resolvent", "spectral_abscissa", "spectral_edge"]
 
 # Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
-_METHODS = {Ensemble: ("dense",), Network: ("exact",)}
+_METHODS = {Ensemble: ("dense", "saddle", "single-defect"), Network: ("exact",)}
 
 
 def _points(z) -> np.ndarray:
@@ -66,12 +66,7 @@ def _ensemble(x, what: str) -> Ensemble:
 def _method(x, method: str | None) -> str:
     known = _METHODS[type(x)]
     if method is None:
-        if isinstance(x, Ensemble) and not x.is_dense:
-            raise NotApplicableError(
-                'this ensemble has sparse synapses, for which method="dense" is an approximation for large mean degree '
-                'and must be asked for by name: pass method="dense", or sample it and use eigenvalues'
-            )
-        return known[0]
+        return "saddle" if isinstance(x, Ensemble) and x.synapses and not x.is_dense else known[0]
     every = sorted({m for names in _METHODS.values() for m in names})
     if method not in every:
         raise ValidationError(f"unknown method {method!r}; methods: {', '.join(every)}")
@@ -127,7 +122,8 @@ def resolvent(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **option
     .. math:: g(z) = \lim_{n\to\infty} \frac1n \mathrm{tr}\,(z - J)^{-1}
                    = \sum_a f_a \Big\langle \frac{\tau\,(\bar a - h\bar\theta_a)}{D_a} \Big\rangle ,
 
-    with ``D`` and the equations for ``X, Y, theta`` in ``rmtlib.theory.dense``.
+    with ``D`` and the equations for ``X, Y, theta`` in ``rmtlib.theory.dense`` if synapses are dense; if they are
+    sparse, ``X`` and ``Y`` are random, with laws that solve the equations in ``rmtlib.theory.saddle``.
 
     Parameters
     ----------
@@ -135,9 +131,12 @@ def resolvent(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **option
         A law (limit of infinite size) or one matrix.
     z : array_like of complex
         Points of the complex plane (units of 1/tau).
-    method : {None, "dense", "exact"}
-        ``"dense"``: the self-consistent equations; exact in the limit for dense blocks, the large-degree
-        approximation for sparse ones (there it must be named). ``"exact"``: linear algebra on a Network.
+    method : {None, "saddle", "dense", "single-defect", "exact"}
+        ``"saddle"`` (default for sparse ensembles): the functional saddle point, exact in the limit at any mean
+        degree (:mod:`rmtlib.theory.saddle`). ``"dense"``: the self-consistent equations; exact in the limit for dense
+        blocks, for sparse ones the large-degree approximation, also known as their effective medium.
+        ``"single-defect"``: one unit with its true synapses in that medium (sparse ensembles, an approximation:
+        :mod:`rmtlib.theory.single_defect`). ``"exact"``: linear algebra on a Network.
     eta : float or complex
         Regulariser of the Hermitized resolvent, real part >= 0 (dimensionless, as ``leak + z tau`` is);
         0 is the limit from above.
@@ -164,7 +163,8 @@ def resolvent(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **option
     ValidationError
         NaN in ``z``, an unknown method, ``eta`` with negative real part.
     NotApplicableError
-        A method that does not apply to ``x``; a sparse ensemble without ``method="dense"``.
+        A method that does not apply to ``x``; dense beside sparse blocks, or reciprocal sparse synapses, without
+        ``method="dense"``.
     ConvergenceError
         With ``.solution``, if ``throw``.
 
