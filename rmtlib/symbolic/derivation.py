@@ -341,9 +341,7 @@ def ginibre_averaged(n: int, coupling: Any = None) -> tuple[sp.Expr, sp.Expr]:
     exponent = -hermitized_form(fields, _S.z * sp.eye(n), _S.zbar * sp.eye(n))
     for i in range(n):
         for j in range(n):
-            exponent -= (
-                kappa * overlap(fields.Lbar[i], fields.R[j]) * overlap(fields.Rbar[j], fields.L[i])
-            )
+            exponent -= kappa * overlap(fields.Lbar[i], fields.R[j]) * overlap(fields.Rbar[j], fields.L[i])
     return integrate_out(exponent.expand().subs(_aligned(fields)), fields, keep=fields.bosons[:n])
 
 

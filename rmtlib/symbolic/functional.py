@@ -239,7 +239,9 @@ class SparseLaw:
     (('I',), c_II, c_II)
     """
 
-    def __init__(self, weights: Mapping, units: Mapping, fractions: Mapping | None = None, degree: Mapping | None = None):
+    def __init__(
+        self, weights: Mapping, units: Mapping, fractions: Mapping | None = None, degree: Mapping | None = None
+    ):
         self.names = tuple(units)
         unknown = {x for pair in weights for x in pair} - set(self.names)
         if unknown:
@@ -352,6 +354,7 @@ def linearised_saddle(law: SparseLaw, t: Any) -> sp.Matrix:
     Matrix
         :math:`K^{(t)}`, with :class:`~rmtlib.symbolic.equations.AbsSquare` for the modulus.
     """
+
     def entry(a: str, b: str) -> sp.Expr:
         if (a, b) not in law.weights:
             return sp.S.Zero
