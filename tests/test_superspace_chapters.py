@@ -129,7 +129,7 @@ class TestGinibre:
         refused(sym.ginibre_flux(n, (integrand[0], 2 * integrand[1])).diff(t), right)
 
 
-P = sym.derivation._P
+P = sym.derivation._LENGTH
 
 
 def on_p(integrand, n):

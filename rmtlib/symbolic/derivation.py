@@ -192,7 +192,10 @@ def gaussian_integral(
             v[left.index(1)] += c
         else:
             rest += c
-    C = A.inv()
+    det = sp.expand(A.det(method="berkowitz"))
+    if u.is_zero_matrix and v.is_zero_matrix and not sp.sympify(factor).has(*r, *rbar):
+        return factor / det, rest
+    C = A.adjugate(method="berkowitz") / det
     means = {**dict(zip(r, C * u, strict=True)), **dict(zip(rbar, v * C, strict=True))}
     pairs = [(r[k], rbar[m], C[k, m]) for k in range(count) for m in range(count) if C[k, m] != 0]
     term, total, order = sp.sympify(factor), sp.S.Zero, 0
@@ -200,7 +203,7 @@ def gaussian_integral(
         total += term / sp.factorial(order)
         order += 1
         term = sp.expand(sp.Add(*(c * sp.diff(term, a, b) for a, b, c in pairs)))
-    prefactor = total.subs(means, simultaneous=True) / A.det()
+    prefactor = total.subs(means, simultaneous=True) / det
     return sp.factor(sp.cancel(sp.together(prefactor))), sp.factor(sp.cancel((v * C * u)[0] + rest))
 
 
@@ -308,13 +311,13 @@ def matrix_field(n: int) -> tuple[sp.Matrix, sp.Matrix, list[tuple[sp.Symbol, sp
     return W, Wbar.T, list(zip(W, Wbar, strict=True))
 
 
-_P = sp.Symbol("p", positive=True)
+_LENGTH = sp.Symbol("s", positive=True)  # the length of L, later the superinvariant
 
 
 def _aligned(fields: SimpleNamespace) -> dict[sp.Symbol, Any]:
-    """Commuting components of L along the first site, of squared length p: invariance under L -> UL, R -> UR."""
+    """Commuting components of L along the first site, of squared length s: invariance under L -> UL, R -> UR."""
     n = len(fields.L)
-    length = sp.sqrt(_P)
+    length = sp.sqrt(_LENGTH)
     return {symbol: (length if k == 0 else 0) for k, pair in enumerate(fields.bosons[:n]) for symbol in pair}
 
 
@@ -327,8 +330,8 @@ def ginibre_averaged(n: int, coupling: Any = None) -> tuple[sp.Expr, sp.Expr]:
     Returns
     -------
     (prefactor, exponent)
-        Their exponential form is a function of :math:`p = \sum|S^L_i|^2`, to be integrated over
-        :math:`\int_0^\infty dp\,p^{n-1}/(n-1)!`.
+        Their exponential form is a function of :math:`s = \sum|S^L_i|^2`, to be integrated over
+        :math:`\int_0^\infty ds\,s^{n-1}/(n-1)!`.
 
     Parameters
     ----------
@@ -346,7 +349,7 @@ def ginibre_averaged(n: int, coupling: Any = None) -> tuple[sp.Expr, sp.Expr]:
 
 
 def ginibre_direct(n: int) -> tuple[sp.Expr, sp.Expr]:
-    r"""The same function of p as :func:`ginibre_averaged`, averaged over the matrix W without any Grassmann variable.
+    r"""The same function of s as :func:`ginibre_averaged`, averaged over the matrix W without any Grassmann variable.
 
     .. math:: \frac{1}{\det M} = \frac1{\eta^n}\int\prod_i\frac{d^2S_i}{\pi}\,e^{-\eta|S|^2 - S^\dagger BB^\dagger S/\eta},
               \qquad \det\hat M = \det(\hat\eta^2 + \hat B\hat B^\dagger),
@@ -358,7 +361,7 @@ def ginibre_direct(n: int) -> tuple[sp.Expr, sp.Expr]:
     B, Bdagger = _S.z * sp.eye(n) - W, _S.zbar * sp.eye(n) - Wdagger
     determinant = hatted((_S.eta**2 * sp.eye(n) + B * Bdagger).det())
     weight = n / _S.sigma**2
-    exponent = -_S.eta * _P - _P / _S.eta * (B * Bdagger)[0, 0] - weight * (W * Wdagger).trace()
+    exponent = -_S.eta * _LENGTH - _LENGTH / _S.eta * (B * Bdagger)[0, 0] - weight * (W * Wdagger).trace()
     prefactor, rest = gaussian_integral(exponent, entries, sp.expand(determinant))
     return sp.factor(prefactor * weight ** (n * n) / _S.eta**n), rest
 
