@@ -21,8 +21,21 @@ from . import bar as _bar
 from . import dense as _dense
 from . import edge as _edge
 from .bar import Bar
+from .freezing import freezing_degree, support_bound, tail_exponent
 
-__all__ = ["Bar", "bar", "density", "edge_function", "outliers", "resolvent", "spectral_abscissa", "spectral_edge"]
+__all__ = [
+    "Bar",
+    "bar",
+    "density",
+    "edge_function",
+    "freezing_degree",
+    "outliers",
+    "resolvent",
+    "spectral_abscissa",
+    "spectral_edge",
+    "support_bound",
+    "tail_exponent",
+]
 
 # Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
 _METHODS = {Ensemble: ("dense", "saddle", "single-defect"), Network: ("exact",)}
