@@ -378,8 +378,12 @@ def test_bar_of_silent_units_and_atoms():
     with pytest.raises(rmt.ConvergenceError, match="atom") as caught:
         rmt.resolvent(constant, [-0.5, 1.0])
     assert caught.value.solution.status.tolist() == [rmt.Status.SINGULAR, rmt.Status.CONVERGED]
-    with pytest.raises(rmt.NotApplicableError, match="giant component"):
-        rmt.bar(rmt.oriented_sparse(3.0, 1.0))
+    mixed = rmt.Ensemble(
+        [rmt.Population("a", 0.5), rmt.Population("b", 0.5)],
+        {("a", "b"): rmt.Synapses.dense(1.0), ("b", "a"): rmt.Synapses(1.0, degree=3.0)},
+    )
+    with pytest.raises(rmt.NotApplicableError, match="share sparse and dense"):
+        rmt.bar(mixed)
 
 
 @pytest.mark.parametrize("ens", [heterogeneous(), reciprocal_pair(), rmt.core_periphery()], ids=["one", "pair", "core"])

@@ -21,8 +21,21 @@ from . import bar as _bar
 from . import dense as _dense
 from . import edge as _edge
 from .bar import Bar
+from .freezing import freezing_degree, support_bound, tail_exponent
 
-__all__ = ["Bar", "bar", "density", "edge_function", "outliers", "resolvent", "spectral_abscissa", "spectral_edge"]
+__all__ = [
+    "Bar",
+    "bar",
+    "density",
+    "edge_function",
+    "freezing_degree",
+    "outliers",
+    "resolvent",
+    "spectral_abscissa",
+    "spectral_edge",
+    "support_bound",
+    "tail_exponent",
+]
 
 # Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
 _METHODS = {Ensemble: ("dense", "saddle", "single-defect"), Network: ("exact",)}
@@ -365,33 +378,44 @@ def outliers(ens: Ensemble, n=None) -> np.ndarray:
 def bar(x) -> Bar:
     r"""What lies on real segments: eigenvalues ``-leak/tau_i`` of units on no cycle, and line spectra.
 
-    For an Ensemble the limit of infinite size; for a Network exact, through its strongly connected
-    components. Three parts: units on no cycle, each at exactly ``-leak/tau_i``, in a sparse core a share
+    For an Ensemble the limit of infinite size. For a Network counted: through its strongly connected components and,
+    where units of one component share a tau, the largest set of disjoint cycles; exact for weights in general position
+    (:func:`~rmtlib.theory.multiplicity.units_left_out`). Four parts: units on no cycle, each at exactly ``-leak/tau_i``, in a sparse core a share
 
     .. math:: 1 - (1 - q_a)(1 - \tilde q_a), \qquad q_a = e^{-\sum_b c_{ab}(1 - q_b)}, \quad
               \tilde q_a = e^{-\sum_b d_{ab}(1 - \tilde q_b)}, \quad d_{ab} = c_{ba} f_b / f_a
 
-    of its units; units of gain 0; and the whole spectrum of a symmetric ensemble, with line density
-    :math:`-\frac{1}{\pi} \mathrm{Im}\, g(x + i0)`. Real eigenvalues of the planar part, of order sqrt(n)
-    in number, do not count.
+    of its units; where ``tau = t`` has positive probability in a sparse core, an atom at ``-leak/t`` to which the
+    giant component contributes (:func:`~rmtlib.theory.multiplicity.atom_mass`); units of gain 0; and the whole
+    spectrum of a symmetric ensemble, with line density :math:`-\frac{1}{\pi} \mathrm{Im}\, g(x + i0)`. Real
+    eigenvalues of the planar part, of order sqrt(n) in number, do not count.
 
     Returns
     -------
     Bar
         ``.weight``, ``.segments`` (one per population that contributes, so they may overlap), ``.atoms``
-        (positions, masses) and ``.density(x)``.
+        (positions, masses), ``.error`` and ``.density(x)``. The integral of :func:`density` over the plane is
+        ``1 - weight``.
 
     Raises
     ------
     NotApplicableError
-        A sparse core whose tau law has atoms (the giant component feeds an atom too), or with reciprocal
-        synapses.
+        A sparse core with reciprocal synapses or units of gain 0; tau of positive probability in populations
+        that share sparse and dense synapses.
+    ConvergenceError
+        Such tau in a sparse core just above its percolation threshold.
 
     Examples
     --------
     >>> import rmtlib as rmt
     >>> print(round(rmt.bar(rmt.core_periphery()).weight, 6))
     0.801005
+
+    A constant tau: the units outside the giant component are a share 0.116.
+
+    >>> where, mass = rmt.bar(rmt.oriented_sparse(3.0, 1.0, tau=2.0)).atoms
+    >>> print(where, mass.round(6))
+    [-0.5] [0.167106]
     """
     x = _subject(x)
     if isinstance(x, Network):
