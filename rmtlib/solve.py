@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import ConvergenceError
 
-__all__ = ["Solution", "Status", "bracketed_root", "finish"]
+__all__ = ["Solution", "Status", "anderson", "bracketed_root", "finish"]
 
 
 class Status(IntEnum):
@@ -201,3 +201,104 @@ def bracketed_root(
         t = np.clip(np.where(safe, inverse, 0.5), edge, 1 - edge)
         t = np.where((width <= 2 * limit) | (fa == 0), 0.0, t)
     return best
+
+
+def anderson(func, start, tol=1e-12, depth=6, limit=300, plain=3, patience=20):
+    r"""Solve ``x = func(x)`` for many independent problems at once by Anderson acceleration.
+
+    Each sweep replaces ``x_k`` by the combination of the last images that least squares says is closest to
+    fixed, :math:`\min_\gamma \|r_k - \sum_j \gamma_j (r_{k-j+1} - r_{k-j})\|`, with ``r = func(x) - x``.
+
+    Parameters
+    ----------
+    func : callable
+        ``func(x, rows)``: images of the problems ``rows`` (index array) at ``x``; problems are on axis -2, the
+        unknowns of a problem on all other axes.
+    start : ndarray
+    tol : float
+        A problem stops when ``max|func(x) - x| <= tol max|x|``.
+    depth, limit, plain, patience : int
+        Images kept, sweeps allowed, sweeps without mixing at the start, sweeps without halving the residual after
+        which a problem is given up.
+
+    Returns
+    -------
+    x, residual, sweeps : ndarrays
+        The last two by problem. Nothing is raised: judge by the residual.
+
+    References
+    ----------
+    Anderson, J. ACM 12, 547 (1965); Walker and Ni, SIAM J. Numer. Anal. 49, 1715 (2011).
+
+    Examples
+    --------
+    >>> x, residual, sweeps = anderson(lambda x, rows: np.cos(x), np.ones((2, 1)))
+    >>> print(x.ravel().round(8))
+    [0.73908513 0.73908513]
+    """
+    count = start.shape[-2]
+    axes = tuple(i for i in range(start.ndim) if i != start.ndim - 2)
+    answer, best_image, residual = np.array(start), np.array(start), np.full(count, np.inf)
+    mark, since = np.full(count, np.inf), np.zeros(count, int)
+    sweeps, rows = np.zeros(count, int), np.arange(count)
+    x, xs, rs = np.array(start), [], []
+    previous, fresh, gram = None, np.zeros(count, bool), np.zeros((count, depth, depth))
+
+    def inner(p, q):
+        return np.einsum(p, list(range(p.ndim)), q, list(range(p.ndim)), [p.ndim - 2])
+
+    for sweep in range(limit):
+        image = func(x, rows)
+        with np.errstate(invalid="ignore", over="ignore"):
+            r = image - x
+            size = np.max(np.abs(r), axis=axes) / (np.max(np.abs(x), axis=axes) + 1e-300)
+        size = np.where(np.isfinite(size), size, np.inf)
+        better = size <= residual[rows]
+        at = rows[better]
+        answer[..., at, :], best_image[..., at, :] = x[..., better, :], image[..., better, :]
+        residual[at] = size[better]
+        sweeps[rows] = sweep + 1
+        halved = size < 0.5 * mark[rows]
+        mark[rows[halved]], since[rows[halved]] = size[halved], sweep
+        keep = (residual[rows] > tol) & (sweep - since[rows] < patience)
+        if not np.all(keep):
+            rows, size, x, r, image = rows[keep], size[keep], x[..., keep, :], r[..., keep, :], image[..., keep, :]
+            xs, rs = [p[..., keep, :] for p in xs], [p[..., keep, :] for p in rs]
+            previous = None if previous is None else tuple(p[..., keep, :] for p in previous)
+            fresh, gram = fresh[keep], gram[keep]
+            if not rows.size:
+                break
+        # an extrapolation that led astray: back to the best state and on from there without a memory
+        astray = (size > 20 * residual[rows]) & (sweep > plain)
+        if previous is not None:
+            linked = np.where(astray | fresh, 0.0, 1.0)[:, None]
+            with np.errstate(invalid="ignore"):
+                xs.append(np.where(linked, image - previous[0], 0.0))
+                rs.append(np.where(linked, r - previous[1], 0.0))
+            if len(rs) > depth:
+                xs, rs = xs[1:], rs[1:]
+                gram[:, :-1, :-1] = gram[:, 1:, 1:].copy()
+            m = len(rs)
+            for i in range(m):
+                gram[:, m - 1, i] = gram[:, i, m - 1] = inner(rs[-1], rs[i])
+        if np.any(astray):
+            lost = rows[astray]
+            image[..., astray, :] = 0.5 * (best_image[..., lost, :] + answer[..., lost, :])
+            r[..., astray, :] = 0.0
+            for p in (*xs, *rs):
+                p[..., astray, :] = 0.0
+            gram[astray] = 0.0
+        fresh = astray
+        previous = (image, r)
+        x = image
+        if sweep < plain:
+            x = 0.5 * (x + image - r)  # damped: where the map alternates, as X -> V/X does
+        elif rs:
+            m = len(rs)
+            right = np.stack([inner(p, r) for p in rs], -1)
+            scale = np.sqrt(np.einsum("rii->ri", gram[:, :m, :m])) + 1e-150
+            table = gram[:, :m, :m] / scale[:, :, None] / scale[:, None, :] + 1e-14 * np.eye(m)
+            gamma = np.linalg.solve(table, (right / scale)[..., None])[..., 0] / scale
+            for i in range(m):
+                x = x - gamma[:, i, None] * xs[i]
+    return answer, residual, sweeps

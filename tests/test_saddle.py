@@ -70,17 +70,17 @@ def test_known_values():
     # five values found by an independent prototype (second-order quadrature, error 5e-6), rounded to 5 digits
     z = [-0.8 + 0.3j, -0.8 + 0.8j, -0.5 + 0.2j, -0.3 + 0.5j, -1.5 + 0.5j]
     known = [-0.03645 - 0.99971j, 0.04780 - 1.07915j, 0.82175 - 0.78474j, 0.80033 - 0.86272j, -0.73454 - 0.68822j]
-    got = saddle.resolvent(ENSEMBLES["gaussian c=4"], z)
+    got = rmt.resolvent(ENSEMBLES["gaussian c=4"], z)
     assert np.max(np.abs(got.value - known)) < 1.5e-5
     assert np.max(got.error) < 1e-8 * 2
-    mirrored = saddle.resolvent(ENSEMBLES["gaussian c=4"], np.conj(z)).value
+    mirrored = rmt.resolvent(ENSEMBLES["gaussian c=4"], np.conj(z)).value
     assert np.allclose(mirrored, got.value.conj(), rtol=0, atol=1e-12)
 
 
 def disc(ens, centre, radius, points=16):
     # (1/2 pi i) times the contour integral of g; trapezoidal, by symmetry over the upper half
     z = centre + radius * np.exp(1j * np.pi * (np.arange(points) + 0.5) / points)
-    return float(np.mean((saddle.resolvent(ens, z, tol=1e-7).value * (z - centre)).real))
+    return float(np.mean((rmt.resolvent(ens, z, tol=1e-7).value * (z - centre)).real))
 
 
 def test_homogeneous_discs_and_density():
@@ -91,7 +91,7 @@ def test_homogeneous_discs_and_density():
     # the density by implicit differentiation integrates to the difference of the contour integrals
     x, w = np.polynomial.legendre.leggauss(8)
     r = 0.6 + 0.2 * x
-    mass = 0.2 * w @ (2 * np.pi * r * saddle.density(ens, -1 + 1j * r).value)
+    mass = 0.2 * w @ (2 * np.pi * r * rmt.density(ens, -1 + 1j * r).value)
     assert mass == pytest.approx(shares[2] - shares[0], abs=1e-6)  # 8 Gauss nodes: 2e-7 by comparison with 12
 
 
@@ -101,12 +101,12 @@ def test_density_is_the_derivative(name):
     z = inside(ens, 2, 1, 1.3)
 
     def slope(step):  # fourth-order central difference
-        near = [saddle.resolvent(ens, z + k * step, tol=1e-9).value for k in (-2, -1, 1, 2)]
+        near = [rmt.resolvent(ens, z + k * step, tol=1e-9).value for k in (-2, -1, 1, 2)]
         return (near[0] - 8 * near[1] + 8 * near[2] - near[3]) / (12 * e)
 
     numeric = (slope(e) + 1j * slope(1j * e)) / (2 * np.pi)
     # e^4 = 1e-12 times fifth derivatives, and 1e-10/e from the stated error of the resolvent
-    assert np.max(np.abs(saddle.density(ens, z).value - numeric)) < 1e-6
+    assert np.max(np.abs(rmt.density(ens, z).value - numeric)) < 1e-6
 
 
 def population_dynamics(ens, z, size=8000, burn=40, sweeps=60, seed=0):
@@ -149,7 +149,7 @@ def test_population_dynamics(name):
     sampled, error = population_dynamics(ens, z, seed=7)
     # 4.5 standard errors, themselves known from 6 blocks; 2e-4 for the bias 1/size of a finite population
     assert error < 4e-3
-    assert abs(saddle.resolvent(ens, z).value - sampled) < 4.5 * error + 2e-4
+    assert abs(rmt.resolvent(ens, z).value - sampled) < 4.5 * error + 2e-4
 
 
 def test_two_populations_against_samples():
@@ -172,7 +172,7 @@ def test_dense_limit():
     off = {}
     for c in (40, 80, 160):
         ens = one(stats.norm(0, 0.5 * np.sqrt(10 / c)), c)
-        off[c] = saddle.resolvent(ens, z).value - limit
+        off[c] = rmt.resolvent(ens, z).value - limit
     # corrections 1/c: doubling c halves them, up to the next order (relative 1/c times a constant of order 1 to 10)
     assert np.all(np.abs(off[40] / off[80] - 2) < 0.25)
     assert np.all(np.abs(off[80] / off[160] - 2) < 0.12)
@@ -184,8 +184,8 @@ def test_two_halves_are_one_population():
     halves = [rmt.Population(k, f, **BETA) for k, f in (("a", 0.3), ("b", 0.7))]
     block = {k: rmt.Synapses(WEIGHTS["gaussian"], degree=4 * f) for k, f in (("a", 0.3), ("b", 0.7))}
     synapses = {(target, source): block[source] for target in "ab" for source in "ab"}
-    got = saddle.resolvent(rmt.Ensemble(halves, synapses), z)
-    ref = saddle.resolvent(ENSEMBLES["gaussian c=4"], z)
+    got = rmt.resolvent(rmt.Ensemble(halves, synapses), z)
+    ref = rmt.resolvent(ENSEMBLES["gaussian c=4"], z)
     assert np.all(np.abs(got.value - ref.value) <= got.error + ref.error)
 
 
@@ -197,7 +197,7 @@ def test_core_and_periphery():
     weight = core.synapses["unit", "unit"].weight
     ens = rmt.Ensemble(pops, {(k, "I"): rmt.Synapses(weight, degree=4) for k in "EI"})
     z = inside(core, 3, 0)
-    got, ref = saddle.resolvent(ens, z), saddle.resolvent(core, z)
+    got, ref = rmt.resolvent(ens, z), rmt.resolvent(core, z)
     # tau uniform on [0.5, 1.5]: <tau/(1 + z tau)> = 1/z - log((1 + 1.5 z)/(1 + 0.5 z))/z^2
     free = 1 / z - np.log((1 + 1.5 * z) / (1 + 0.5 * z)) / z**2
     assert np.all(np.abs(got.value - 0.8 * free - 0.2 * ref.value) <= got.error + ref.error + 1e-12)
@@ -206,8 +206,8 @@ def test_core_and_periphery():
 def test_change_of_the_unit_of_time():
     z, s = inside(ENSEMBLES["gaussian c=4"], 3, 4), 7.0
     ens = ENSEMBLES["gaussian c=4"]
-    got = saddle.resolvent(ens.scaled_time(s), z / s)
-    ref = saddle.resolvent(ens, z)
+    got = rmt.resolvent(ens.scaled_time(s), z / s)
+    ref = rmt.resolvent(ens, z)
     assert np.all(np.abs(got.value - s * ref.value) <= got.error + s * ref.error)
 
 
@@ -215,15 +215,15 @@ def test_outside():
     ens = ENSEMBLES["gaussian c=4"]
     z = np.array([1.0 + 0.5j, 3.0, -3.0])
     tau, w = ens.populations[0].joint.tau.nodes(60)
-    assert np.allclose(saddle.resolvent(ens, z).value, (tau / (1 + z[:, None] * tau)) @ w, rtol=1e-10)
-    assert np.all(saddle.density(ens, z).value == 0)
+    assert np.allclose(rmt.resolvent(ens, z).value, (tau / (1 + z[:, None] * tau)) @ w, rtol=1e-10)
+    assert np.all(rmt.density(ens, z).value == 0)
     # below percolation there is no planar spectrum, however strong the weights
-    assert saddle.density(one(stats.norm(0, 5), 0.9), -1 + 0.5j).value == 0
+    assert rmt.density(one(stats.norm(0, 5), 0.9), -1 + 0.5j).value == 0
 
 
 def test_real_axis():
     ens = ENSEMBLES["gaussian c=4"]
-    on, above = saddle.resolvent(ens, -0.8, tol=1e-7), saddle.resolvent(ens, -0.8 + 1e-9j, tol=1e-5, throw=False)
+    on, above = rmt.resolvent(ens, -0.8, tol=1e-7), rmt.resolvent(ens, -0.8 + 1e-9j, tol=1e-5, throw=False)
     assert on.value.imag == 0  # the mean of the two sides
     assert abs(on.value - above.value.real) < 1e-5
     # the jump is the line density, up to the planar density between the axis and the point (1e-5 at 1e-8 above it)
@@ -234,12 +234,12 @@ def test_stated_error_is_kept(monkeypatch):
     cases = []
     for k, ens in enumerate(ENSEMBLES.values()):
         z, tol = inside(ens, 4, 10 + k, 1.02), (1e-5 if k % 2 else 1e-8)
-        cases.append((ens, z, tol, saddle.resolvent(ens, z, tol=tol, throw=False)))
+        cases.append((ens, z, tol, rmt.resolvent(ens, z, tol=tol, throw=False)))
     # the reference: finer and longer grids and a smaller tolerance
     monkeypatch.setattr(saddle, "_GRIDS", ((512, 110.0), (1024, 200.0), (2048, 380.0), (4096, 700.0)))
     kept = total = 0
     for ens, z, tol, got in cases:
-        ref = saddle.resolvent(ens, z, tol=1e-9, throw=False)
+        ref = rmt.resolvent(ens, z, tol=1e-9, throw=False)
         use = (got.status == 0) & (ref.status == 0)
         assert np.mean(use) >= 0.5
         true = np.abs(got.value - ref.value)[use]
@@ -253,40 +253,50 @@ def test_stated_error_is_kept(monkeypatch):
 def test_failure_carries_the_solution():
     ens = rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5), leak=0.0)
     with pytest.raises(ConvergenceError) as caught:
-        saddle.resolvent(ens, [0.5, 0.999999])
+        rmt.resolvent(ens, [0.5, 0.999999])
     assert caught.value.solution.status[0] == 0
     assert caught.value.solution.status[1] != 0
 
 
 def test_atoms_and_the_origin():
     # constant tau: units outside the giant component, and some within, have eigenvalue -1/tau exactly
-    got = saddle.resolvent(rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5)), [-1.0, -0.5], throw=False)
+    got = rmt.resolvent(rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5)), [-1.0, -0.5], throw=False)
     assert got.status.tolist() == [rmt.solve.Status.SINGULAR, rmt.solve.Status.CONVERGED]
     # z = 0, where no timescale is near the pole of 1/(leak + z tau), inside the support and continuous there
-    near, at = (saddle.resolvent(one(stats.norm(0, 1.5), 6), z) for z in (1e-7, 0.0))
+    near, at = (rmt.resolvent(one(stats.norm(0, 1.5), 6), z) for z in (1e-7, 0.0))
     assert abs(near.value - at.value) < 1e-6  # derivatives are of order 1
 
 
 def test_bad_input():
     ens = ENSEMBLES["gaussian c=4"]
-    with pytest.raises(ValidationError, match="finite"):
-        saddle.resolvent(ens, np.nan)
     with pytest.raises(ValidationError, match="Ensemble"):
-        saddle.resolvent(np.eye(3), 0.1)
-    with pytest.raises(ValidationError, match="tol"):
-        saddle.resolvent(ens, 0.1, tol=0)
-    with pytest.raises(NotApplicableError, match="dense"):
-        saddle.resolvent(rmt.ginibre(), 0.1)
-    with pytest.raises(NotApplicableError, match="fixed probability"):
-        saddle.resolvent(rmt.Ensemble(rmt.Population("a"), rmt.Synapses(1.0, probability=0.1)), 0.1)
+        saddle.frozen(np.eye(3), 0.1)
+    with pytest.raises(NotApplicableError, match="eta"):
+        rmt.resolvent(ens, 0.1, eta=0.1)
+    with pytest.raises(NotApplicableError, match='all synapses are dense.*method="dense"'):
+        rmt.resolvent(rmt.ginibre(), 0.1, method="saddle")
+    pops = [rmt.Population("a", 0.5), rmt.Population("b", 0.5)]
+    mixed = rmt.Ensemble(pops, {("a", "b"): rmt.Synapses.dense(1.0), ("b", "a"): rmt.Synapses(1.0, degree=3)})
+    with pytest.raises(NotApplicableError, match="dense and sparse"):
+        rmt.resolvent(mixed, 0.1)
+    with pytest.raises(ValidationError, match="pass n="):
+        rmt.resolvent(rmt.Ensemble(rmt.Population("a"), rmt.Synapses(1.0, probability=0.1)), 0.1)
     with pytest.raises(NotApplicableError, match="gain 0"):
-        saddle.resolvent(one(1.0, 4, gain=Discrete([0.0, 1.0], [0.5, 0.5])), 0.1)
+        rmt.resolvent(one(1.0, 4, gain=Discrete([0.0, 1.0], [0.5, 0.5])), 0.1)
     pairs = rmt.Reciprocity(0.5, 0.5)
     with pytest.raises(NotApplicableError, match="reciprocal"):
-        saddle.resolvent(rmt.Ensemble(rmt.Population("a"), rmt.Synapses(stats.norm(), degree=4), pairs), 0.1)
+        rmt.resolvent(rmt.Ensemble(rmt.Population("a"), rmt.Synapses(stats.norm(), degree=4), pairs), 0.1)
+
+
+def test_fixed_probability_given_n():
+    # p = 0.02 among the 200 other units of a network of 201: degree 4
+    block = {k: rmt.Synapses(WEIGHTS["gaussian"], **v) for k, v in (("p", {"probability": 0.02}), ("c", {"degree": 4}))}
+    z = inside(ENSEMBLES["gaussian c=4"], 3, 6)
+    got, ref = (rmt.resolvent(rmt.Ensemble(rmt.Population("unit", **BETA), s), z, n=201) for s in block.values())
+    assert np.array_equal(got.value, ref.value)
 
 
 def test_synapses_of_weight_zero_are_no_synapses():
     thin = one(Discrete([0.0, 1.0], [0.5, 0.5]), 8)
     z = inside(thin, 2, 3)
-    assert np.allclose(saddle.resolvent(thin, z).value, saddle.resolvent(one(1.0, 4), z).value, rtol=0, atol=1e-12)
+    assert np.allclose(rmt.resolvent(thin, z).value, rmt.resolvent(one(1.0, 4), z).value, rtol=0, atol=1e-12)

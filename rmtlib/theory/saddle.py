@@ -42,21 +42,20 @@ import scipy.fft
 from scipy.interpolate import CubicSpline
 from scipy.special import loggamma
 
-from ..ensemble import Ensemble
-from ..errors import NotApplicableError, ValidationError
+from ..ensemble import Ensemble, Synapses
+from ..errors import NotApplicableError
 from ..laws import Continuous, Discrete, Independent, Mixture
-from ..solve import Solution, Status, finish
+from ..solve import Solution, Status, anderson
 from . import dense as _dense
 from .edge import EdgeFunction, _root
 
-__all__ = ["anderson", "density", "frozen", "hankel_multiplier", "resolvent"]
+__all__ = ["hankel_multiplier", "solve"]
 
 # (points, length in log t) of the grids, each finer and longer than the last
 _GRIDS = ((256, 64.0), (512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0))
 _TAU_NODES = (48, 96, 192, 384, 768)  # nodes a piece, rules centred on the near-pole of each point
 _JOINT_NODES = (32, 64, 96, 128, 160)  # of tau and of gain, where they depend on each other
 _BATCH = 40_000  # grid values per array: what stays in the cache is fastest
-_MIXED = 6  # depth of the Anderson mixing
 
 
 # --- the grid and its transforms -----------------------------------------------------------------------
@@ -395,107 +394,6 @@ class _Map:
         return total
 
 
-def anderson(func, start, tol=1e-12, depth=_MIXED, limit=300, plain=3, patience=20):
-    r"""Solve ``x = func(x)`` for many independent problems at once by Anderson acceleration.
-
-    Each sweep replaces ``x_k`` by the combination of the last images that least squares says is closest to
-    fixed, :math:`\min_\gamma \|r_k - \sum_j \gamma_j (r_{k-j+1} - r_{k-j})\|`, with ``r = func(x) - x``.
-
-    Parameters
-    ----------
-    func : callable
-        ``func(x, rows)``: images of the problems ``rows`` (index array) at ``x``; problems are on axis -2, the
-        unknowns of a problem on all other axes.
-    start : ndarray
-    tol : float
-        A problem stops when ``max|func(x) - x| <= tol max|x|``.
-    depth, limit, plain, patience : int
-        Images kept, sweeps allowed, sweeps without mixing at the start, sweeps without halving the residual after
-        which a problem is given up.
-
-    Returns
-    -------
-    x, residual, sweeps : ndarrays
-        The last two by problem. Nothing is raised: judge by the residual.
-
-    References
-    ----------
-    Anderson, J. ACM 12, 547 (1965); Walker and Ni, SIAM J. Numer. Anal. 49, 1715 (2011).
-
-    Examples
-    --------
-    >>> x, residual, sweeps = anderson(lambda x, rows: np.cos(x), np.ones((2, 1)))
-    >>> print(x.ravel().round(8))
-    [0.73908513 0.73908513]
-    """
-    count = start.shape[-2]
-    axes = tuple(i for i in range(start.ndim) if i != start.ndim - 2)
-    answer, best_image, residual = np.array(start), np.array(start), np.full(count, np.inf)
-    mark, since = np.full(count, np.inf), np.zeros(count, int)
-    sweeps, rows = np.zeros(count, int), np.arange(count)
-    x, xs, rs = np.array(start), [], []
-    previous, fresh, gram = None, np.zeros(count, bool), np.zeros((count, depth, depth))
-
-    def inner(p, q):
-        return np.einsum(p, list(range(p.ndim)), q, list(range(p.ndim)), [p.ndim - 2])
-
-    for sweep in range(limit):
-        image = func(x, rows)
-        with np.errstate(invalid="ignore", over="ignore"):
-            r = image - x
-            size = np.max(np.abs(r), axis=axes) / (np.max(np.abs(x), axis=axes) + 1e-300)
-        size = np.where(np.isfinite(size), size, np.inf)
-        better = size <= residual[rows]
-        at = rows[better]
-        answer[..., at, :], best_image[..., at, :] = x[..., better, :], image[..., better, :]
-        residual[at] = size[better]
-        sweeps[rows] = sweep + 1
-        halved = size < 0.5 * mark[rows]
-        mark[rows[halved]], since[rows[halved]] = size[halved], sweep
-        keep = (residual[rows] > tol) & (sweep - since[rows] < patience)
-        if not np.all(keep):
-            rows, size, x, r, image = rows[keep], size[keep], x[..., keep, :], r[..., keep, :], image[..., keep, :]
-            xs, rs = [p[..., keep, :] for p in xs], [p[..., keep, :] for p in rs]
-            previous = None if previous is None else tuple(p[..., keep, :] for p in previous)
-            fresh, gram = fresh[keep], gram[keep]
-            if not rows.size:
-                break
-        # an extrapolation that led astray: back to the best state and on from there without a memory
-        astray = (size > 20 * residual[rows]) & (sweep > plain)
-        if previous is not None:
-            linked = np.where(astray | fresh, 0.0, 1.0)[:, None]
-            with np.errstate(invalid="ignore"):
-                xs.append(np.where(linked, image - previous[0], 0.0))
-                rs.append(np.where(linked, r - previous[1], 0.0))
-            if len(rs) > depth:
-                xs, rs = xs[1:], rs[1:]
-                gram[:, :-1, :-1] = gram[:, 1:, 1:].copy()
-            m = len(rs)
-            for i in range(m):
-                gram[:, m - 1, i] = gram[:, i, m - 1] = inner(rs[-1], rs[i])
-        if np.any(astray):
-            lost = rows[astray]
-            image[..., astray, :] = 0.5 * (best_image[..., lost, :] + answer[..., lost, :])
-            r[..., astray, :] = 0.0
-            for p in (*xs, *rs):
-                p[..., astray, :] = 0.0
-            gram[astray] = 0.0
-        fresh = astray
-        previous = (image, r)
-        x = image
-        if sweep < plain:
-            x = 0.5 * (x + image - r)  # damped: where the map alternates, as X -> V/X does
-        elif rs:
-            m = len(rs)
-            right = np.stack([inner(p, r) for p in rs], -1)
-            scale = np.sqrt(np.einsum("rii->ri", gram[:, :m, :m])) + 1e-150
-            table = gram[:, :m, :m] / scale[:, :, None] / scale[:, None, :] + 1e-14 * np.eye(m)
-            gamma = np.linalg.solve(table, (right / scale)[..., None])[..., 0] / scale
-            for i in range(m):
-                x = x - gamma[:, i, None] * xs[i]
-    return answer, residual, sweeps
-
-
 # --- the derivative ------------------------------------------------------------------------------------
 
 
@@ -567,41 +465,8 @@ class _Linear:
 # --- the solver ----------------------------------------------------------------------------------------
 
 
-def frozen(ens: Ensemble, z) -> np.ndarray:
-    r"""Bound of the support at low mean degree: below 1, ``z`` lies outside, whatever the mean-based edge says.
-
-    .. math:: \min_{0 < t \le 1} \rho\big(K^{(t)}(z)\big), \qquad
-              K^{(t)}_{ab} = c_{ab} \langle |w_{ab}|^{2t} \rangle \langle (h/|leak + z\tau|)^{2t} \rangle_b ,
-
-    from ``1/(Y + B^2/X) <= X/B^2`` and ``(x + y)^t <= x^t + y^t``. The minimum is taken over twenty values of ``t``.
-
-    Parameters
-    ----------
-    ens : Ensemble
-    z : array_like of complex
-
-    Returns
-    -------
-    ndarray of float, in the shape of ``z``; 0 where no class of populations percolates.
-
-    Examples
-    --------
-    >>> import rmtlib as rmt
-    >>> from scipy import stats
-    >>> ens = rmt.oriented_sparse(1.3, stats.norm(0, 1), leak=0.0)
-    >>> print(frozen(ens, [1.03, 1.05]).round(3))
-    [1.006 0.988]
-    """
-    points = np.asarray(z, complex)
-    sys, classes = _classes(ens)
-    out = np.zeros(points.size)
-    for cls in classes:
-        if cls.percolates:
-            out = np.maximum(out, _bound(cls, points.ravel() * sys.scale))
-    return out.reshape(points.shape)[()]
-
-
 def _bound(cls, z):
+    """Below 1: ``z`` is outside the support (:func:`rmtlib.support_bound`, here over twenty values of t)."""
     best = np.full(len(z), np.inf)
     rules = [cls.rule(i, z, 1) for i in range(len(cls.members))]
     for t in np.linspace(0.05, 1.0, 20):
@@ -627,19 +492,32 @@ def _bound(cls, z):
     return best
 
 
-def _classes(ens):
-    if not isinstance(ens, Ensemble):
-        raise ValidationError(f"the functional saddle point is a property of an Ensemble, got {type(ens).__name__}")
+def _with_degrees(ens, n):
+    """The ensemble whose blocks of fixed probability have the mean degree of networks of ``n`` units."""
+    if n is None or all(block.probability is None for block in ens.synapses.values()):
+        return ens
+    sizes, synapses = ens.sizes(n), {}
     for (target, source), block in ens.synapses.items():
-        if block.degree is None:
-            kind = "dense" if block.is_dense else "of a fixed probability (their degree grows with n)"
-            raise NotApplicableError(
-                f"synapses from {source!r} to {target!r} are {kind}: the functional saddle point is for a finite mean "
-                'degree; use method="dense"'
-            )
-    sys = _dense.system(ens)
-    if np.any(sys.reciprocal) or ens._pairs:
-        raise NotApplicableError("reciprocal synapses need 2 x 2 matrix messages, which this route does not have")
+        if block.probability is not None:
+            sources = ens._sources(sizes, ens.names.index(target), ens.names.index(source))
+            block = Synapses(block.weight, degree=block.probability * sources)
+        synapses[target, source] = block
+    return Ensemble(ens.populations, synapses, ens.reciprocity, leak=ens.leak)
+
+
+def _classes(ens):
+    if any(block.is_dense for block in ens.synapses.values()):
+        mixed = "this ensemble has dense and sparse blocks" if not ens.is_dense else "all synapses are dense"
+        raise NotApplicableError(
+            f'{mixed}: method="saddle" is for a finite mean degree in every block; use method="dense"'
+            + ("" if ens.is_dense else " (large mean degree), or the eigenvalues of samples")
+        )
+    if ens._pairs:
+        raise NotApplicableError(
+            'reciprocal synapses need messages that are 2 x 2 matrices, which method="saddle" does not have: use '
+            'method="dense" (large mean degree), or the eigenvalues of samples'
+        )
+    sys = _dense.system(ens)  # raises for a fixed probability: no degree in the limit
     return sys, [_Class(ens, sys, members) for members in sys.classes]
 
 
@@ -767,20 +645,57 @@ def _size_of(cls, z, u):
     return total
 
 
-def _solve(ens, z, quantity, tol, throw):
-    tol = float(tol)
-    if not 0 < tol < 1:
-        raise ValidationError(f"tol must lie between 0 and 1, got {tol}")
-    points = np.asarray(z)
-    if points.dtype.kind not in "biufc" or not np.all(np.isfinite(points)):
-        raise ValidationError("z must hold finite numbers only")
+def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None = None, n=None) -> Solution:
+    """The route ``method="saddle"``; arguments as for :func:`rmtlib.theory.resolvent`, ``z`` a flat complex array.
+
+    Parameters
+    ----------
+    ens : Ensemble
+        All synapses sparse, none reciprocated, gains and weights that are not 0. Given ``n``, a block of fixed
+        probability p has degree p times the possible sources of a unit (Poisson for binomial numbers of synapses:
+        an error of relative order p); blocks of fixed degree do not change.
+    quantity : {"resolvent", "density"}
+    eta : 0
+    tol : float, optional
+        For the resolvent relative to ``<tau/sqrt(|leak + z tau|^2 + h^2 u)>``, ``u`` the dense estimate of ``X Y``
+        (default 1e-8); for the density relative to the density (default 1e-6).
+
+    Returns
+    -------
+    Solution
+        ``error`` estimates what refining the grid, the nodes in tau and the iteration would still change. Outside
+        the support ``g = sum_a f_a <tau/(leak + z tau)>`` and the density is 0.
+
+    Raises
+    ------
+    NotApplicableError
+        eta other than 0, dense blocks, reciprocal synapses, gains or weights with an atom at 0.
+    ValidationError
+        Blocks of fixed probability without ``n``.
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> from scipy import stats
+    >>> ens = rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5), leak=0.0)
+    >>> print(rmt.resolvent(ens, [0.5j, 2.0]).value.round(6) + 0.0)
+    [0. -0.842352j 0.5+0.j      ]
+    >>> print((np.pi * rmt.density(ens, [0.5j, 2.0]).value).round(6))
+    [1.064035 0.      ]
+    """
+    if eta != 0:
+        raise NotApplicableError(
+            'method="saddle" is the limit eta -> 0; for another eta use method="dense" (large mean degree) or the '
+            "resolvent of a sample"
+        )
+    tol = (1e-8 if quantity == "resolvent" else 1e-6) if tol is None else tol
+    ens = _with_degrees(ens, n)
     sys, classes = _classes(ens)
-    flat = points.astype(complex).ravel()
-    flip = flat.imag < 0
-    scaled = np.where(flip, flat.conj(), flat) * sys.scale
-    value, error = np.zeros(len(flat), complex), np.zeros(len(flat))
-    residual, iterations = np.zeros(len(flat)), np.zeros(len(flat), int)
-    status = np.full(len(flat), int(Status.CONVERGED))
+    flip = z.imag < 0
+    scaled = np.where(flip, z.conj(), z) * sys.scale
+    value, error = np.zeros(len(z), complex), np.zeros(len(z))
+    residual, iterations = np.zeros(len(z)), np.zeros(len(z), int)
+    status = np.full(len(z), int(Status.CONVERGED))
 
     def add(rows, part):
         value[rows] += part[0]
@@ -791,7 +706,7 @@ def _solve(ens, z, quantity, tol, throw):
 
     edge = EdgeFunction(sys, [pop.joint for pop in ens.populations])
     for cls in classes:
-        inside = np.zeros(len(flat), bool)
+        inside = np.zeros(len(z), bool)
         if cls.percolates:
             inside = edge.of_class(cls.members, scaled, 1e-10) > 1
             if np.any(inside):
@@ -801,8 +716,7 @@ def _solve(ens, z, quantity, tol, throw):
             with np.errstate(all="ignore"):  # a point that overflows gets its status, not a warning
                 got = _solve_class(cls, scaled[rows], quantity, tol)
             add(rows, (got.value, got.error, got.residual, got.iterations, got.status))
-        atom = cls.on_atom(scaled)
-        status[atom] = Status.SINGULAR
+        status[cls.on_atom(scaled)] = Status.SINGULAR
         rows = np.flatnonzero(~inside)
         if rows.size and quantity == "resolvent":
             for k in cls.members:
@@ -818,88 +732,4 @@ def _solve(ens, z, quantity, tol, throw):
         value = value.real
     singular = status == Status.SINGULAR
     value[singular], error[singular] = np.inf, np.inf
-    parts = (p.reshape(points.shape)[()] for p in (value, error * unit, residual, iterations, status))
-    return finish(Solution(*parts, "saddle"), throw)
-
-
-def resolvent(ens: Ensemble, z, tol: float = 1e-8, throw: bool = True) -> Solution:
-    r"""Resolvent ``g(z)`` of a sparse ensemble at finite mean degree; the equations head this module.
-
-    Parameters
-    ----------
-    ens : Ensemble
-        All synapses sparse with a mean degree, none reciprocated.
-    z : array_like of complex
-        Points of the complex plane, units of 1/tau.
-    tol : float
-        Tolerance relative to ``<tau/sqrt(|leak + z tau|^2 + h^2 u)>``, ``u`` the dense estimate of ``X Y``.
-    throw : bool
-        Raise if a point fails; otherwise see ``Solution.status``.
-
-    Returns
-    -------
-    Solution
-        Complex, in the shape of ``z``, units of tau. ``error`` estimates what refining the grid, the nodes in tau
-        and the iteration would still change. Outside the support ``g = sum_a f_a <tau/(leak + z tau)>``.
-
-    Raises
-    ------
-    NotApplicableError
-        Dense blocks, blocks of fixed probability, reciprocal synapses, gains or weights with an atom at 0.
-    ValidationError
-        NaN in ``z``, a network instead of an ensemble.
-    ConvergenceError
-        With ``.solution``, if ``throw``.
-
-    Examples
-    --------
-    >>> import rmtlib as rmt
-    >>> from scipy import stats
-    >>> ens = rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5), leak=0.0)
-    >>> print(resolvent(ens, [0.5j, 2.0]).value.round(6) + 0.0)
-    [0. -0.842352j 0.5+0.j      ]
-    """
-    return _solve(ens, z, "resolvent", tol, throw)
-
-
-def density(ens: Ensemble, z, tol: float = 1e-6, throw: bool = True) -> Solution:
-    r"""Planar density of a sparse ensemble, ``(1/pi) dg/dconj(z)``, from the differentiated equations.
-
-    With ``S(t) = < (tau/conj a) t d/dt K[f](t B^2) >``, ``a = leak + z tau`` and a dot for ``d/dconj(z)``,
-
-    .. math::
-       \dot H(t) &= \langle \mathcal K_{lin}[\dot f](t B^2) \rangle + S(t), \qquad
-       \dot f(s) = c f(s) \langle \mathcal K_{lin}[\dot f H + f \dot H](s w^2) \rangle , \\
-       \pi\varrho &= -\int \dot F\, dH_\tau - \int F\, d\dot H_\tau , \qquad
-       H_\tau(t) = \langle (\tau/a) \mathcal K[f](t B^2) \rangle ,
-
-    written for one population; ``K_lin`` is ``K`` without its constant. It is
-    a linear system; no finite differences. The value has no imaginary part in exact arithmetic, and what there is
-    of it is counted as an error.
-
-    Parameters
-    ----------
-    ens, z, throw
-        As for :func:`resolvent`.
-    tol : float
-        Relative to the density.
-
-    Returns
-    -------
-    Solution
-        Real, in the shape of ``z``, units of tau^2; 0 outside the support. Integrates to 1 minus the mass on the bar.
-
-    Raises
-    ------
-    NotApplicableError, ValidationError, ConvergenceError
-        As for :func:`resolvent`.
-
-    Examples
-    --------
-    >>> import rmtlib as rmt
-    >>> from scipy import stats
-    >>> ens = rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5), leak=0.0)
-    >>> print((np.pi * density(ens, [0.5j, 2.0]).value).round(6))
-    [1.064035 0.      ]
-    """
-    return _solve(ens, z, "density", tol, throw)
+    return Solution(value, error * unit, residual, iterations, status, "saddle")
