@@ -25,7 +25,7 @@ from .bar import Bar
 __all__ = ["Bar", "bar", "density", "edge_function", "outliers", "resolvent", "spectral_abscissa", "spectral_edge"]
 
 # Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
-_METHODS = {Ensemble: ("dense", "saddle", "single-defect"), Network: ("exact",)}
+_METHODS = {Ensemble: ("dense", "saddle", "population-dynamics", "single-defect"), Network: ("exact",)}
 
 
 def _points(z) -> np.ndarray:
@@ -131,9 +131,10 @@ def resolvent(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **option
         A law (limit of infinite size) or one matrix.
     z : array_like of complex
         Points of the complex plane (units of 1/tau).
-    method : {None, "saddle", "dense", "single-defect", "exact"}
+    method : {None, "saddle", "population-dynamics", "dense", "single-defect", "exact"}
         ``"saddle"`` (default for sparse ensembles): the functional saddle point, exact in the limit at any mean
-        degree (:mod:`rmtlib.theory.saddle`). ``"dense"``: the self-consistent equations; exact in the limit for dense
+        degree (:mod:`rmtlib.theory.saddle`). ``"population-dynamics"``: the same limit by sampling, with statistical
+        errors (:mod:`rmtlib.theory.population_dynamics`). ``"dense"``: the self-consistent equations; exact in the limit for dense
         blocks, for sparse ones the large-degree approximation, also known as their effective medium.
         ``"single-defect"``: one unit with its true synapses in that medium (sparse ensembles, an approximation:
         :mod:`rmtlib.theory.single_defect`). ``"exact"``: linear algebra on a Network.
