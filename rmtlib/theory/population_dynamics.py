@@ -30,8 +30,8 @@ little more than one point, its curves are smooth, and the errors of its points 
 **Errors.** Four populations evolve independently, two from self-energies above any solution and two from close to 0.
 The first quarter of each run is dropped, the rest cut into 16 blocks. ``error`` is *two* standard errors of the 64 block
 means, widened by the correlation of successive blocks and by a difference of the two starts (``residual``) that chance
-does not explain, plus an allowance of ``1/population``, relative, for the bias of a finite population. Runs are
-doubled until ``error`` is below the tolerance. A point is not converged if ``sweeps`` is reached first, if the two starts
+does not explain, plus an allowance of ``0.5/population``, relative, for the bias of a finite population. Runs
+are doubled until ``error`` is below the tolerance. A point is not converged if ``sweeps`` is reached first, if the two starts
 still differ by three standard deviations, if one block in 64 carries a third of the variance, or if ``X Y`` dies out within
 the edge of linear stability: next to the edge, where the iteration slows down, and where laws are too broad for averages
 to settle or the units that carry ``X Y`` are too few.
@@ -58,6 +58,7 @@ _REPLICAS = 4  # half of them start from large self-energies, half from small on
 _BLOCKS = 16  # per replica
 _FIRST = 128  # sweeps before the first look at the error
 _BATCH = 16  # points that share their draws
+_BIAS = 0.5  # of a finite population, times its size, relative: 0.1 to 0.5 in the bulk
 _DOMINANT = 1 / 3  # share of one block in the variance; Gaussian blocks stay below 0.25
 
 
@@ -226,7 +227,7 @@ def _run(group, z, quantity, eta, tol, size, sweeps, rng, alone, inside, bar):
         value[todo], used[todo], residual[todo] = mean, target, apart / bound
         # chance alone makes the two halves differ by 2 deviations, root mean square
         drift = np.maximum(0.25 * apart**2 - 2 * deviation**2, 0.0)
-        error[todo] = 2 * np.sqrt(deviation**2 + drift) + bound / size
+        error[todo] = 2 * np.sqrt(deviation**2 + drift) + _BIAS * bound / size
         # a finite population dies out where the last units that carry X Y > 0 are rare
         settled = np.where(silent, ~inside[todo], (apart <= 6 * deviation) & (largest < _DOMINANT))
         done = settled & (error[todo] <= tol * bound)
@@ -283,7 +284,7 @@ def solve(
     n : None
         The limit of infinite size is all there is.
     population : int, optional
-        Units that represent each population. Default ``max(4000, 4/tol)``: cost and memory are proportional to it, and
+        Units that represent each population. Default ``max(4000, 2/tol)``: cost and memory are proportional to it, and
         its bias to its inverse.
     sweeps : int
         Replacements of all units at most, in each of four independent runs.
@@ -316,7 +317,7 @@ def solve(
     (True, True)
     """
     _check(x)
-    size = max(4000, int(np.ceil(4 / tol))) if population is None else _size(population, "population")
+    size = max(4000, int(np.ceil(2 / tol))) if population is None else _size(population, "population")
     sweeps = _size(sweeps, "sweeps")
     if sweeps < 2 * _BLOCKS:
         raise ValidationError(f"sweeps must be at least {2 * _BLOCKS}, to be cut into blocks, got {sweeps}")

@@ -43,13 +43,13 @@ from scipy.interpolate import CubicSpline
 from scipy.special import loggamma
 
 from ..ensemble import Ensemble, Synapses
-from ..errors import NotApplicableError, ValidationError
+from ..errors import NotApplicableError
 from ..laws import Continuous, Discrete, Independent, Mixture
 from ..solve import Solution, Status, anderson
 from . import dense as _dense
 from .edge import EdgeFunction, _root
 
-__all__ = ["frozen", "hankel_multiplier", "solve"]
+__all__ = ["hankel_multiplier", "solve"]
 
 # (points, length in log t) of the grids, each finer and longer than the last
 _GRIDS = ((256, 64.0), (512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0))
@@ -465,43 +465,8 @@ class _Linear:
 # --- the solver ----------------------------------------------------------------------------------------
 
 
-def frozen(ens: Ensemble, z) -> np.ndarray:
-    r"""Bound of the support at low mean degree: below 1, ``z`` lies outside, whatever the mean-based edge says.
-
-    .. math:: \min_{0 < t \le 1} \rho\big(K^{(t)}(z)\big), \qquad
-              K^{(t)}_{ab} = c_{ab} \langle |w_{ab}|^{2t} \rangle \langle (h/|leak + z\tau|)^{2t} \rangle_b ,
-
-    from ``1/(Y + B^2/X) <= X/B^2`` and ``(x + y)^t <= x^t + y^t``. The minimum is taken over twenty values of ``t``.
-
-    Parameters
-    ----------
-    ens : Ensemble
-    z : array_like of complex
-
-    Returns
-    -------
-    ndarray of float, in the shape of ``z``; 0 where no class of populations percolates.
-
-    Examples
-    --------
-    >>> import rmtlib as rmt
-    >>> from scipy import stats
-    >>> ens = rmt.oriented_sparse(1.3, stats.norm(0, 1), leak=0.0)
-    >>> print(frozen(ens, [1.03, 1.05]).round(3))
-    [1.006 0.988]
-    """
-    if not isinstance(ens, Ensemble):
-        raise ValidationError(f"frozen takes an Ensemble, got {type(ens).__name__}")
-    points = np.asarray(z, complex)
-    sys, classes = _classes(ens)
-    out = np.zeros(points.size)
-    for cls in classes:
-        if cls.percolates:
-            out = np.maximum(out, _bound(cls, points.ravel() * sys.scale))
-    return out.reshape(points.shape)[()]
-
-
 def _bound(cls, z):
+    """Below 1: ``z`` is outside the support (:func:`rmtlib.support_bound`, here over twenty values of t)."""
     best = np.full(len(z), np.inf)
     rules = [cls.rule(i, z, 1) for i in range(len(cls.members))]
     for t in np.linspace(0.05, 1.0, 20):
