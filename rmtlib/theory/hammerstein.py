@@ -4,19 +4,19 @@ With ``Omega = -i (z - self-energy)``, whose real part is positive for ``Im z > 
 ``phi(s) = E exp(-s Sigma)`` of the sum ``Sigma`` of the messages that a vertex of a Poisson graph receives,
 
 .. math::
-   \log\varphi(s) = c\,\big\langle \mathcal K[F](s J^2) - 1 \big\rangle_J , \qquad
+   \log\varphi(s) = c\,\big\langle \mathcal K[F](s w^2) - 1 \big\rangle_w , \qquad
    F(t) = e^{i z t} \varphi(t), \qquad G(z) = -i \int_0^\infty F(t)\, dt ,
 
-for the adjacency matrix, and for the Laplacian ``D - A``, whose message is ``1/(1/Omega - i/J)``,
+for the adjacency matrix, and for the Laplacian ``D - A``, whose message is ``1/(1/Omega - i/w)``,
 
 .. math::
-   \log\varphi(s) = c\,\big\langle e^{-i s J}\, \mathcal K\big[e^{-i J t} F\big](s J^2) - 1 \big\rangle_J ,
+   \log\varphi(s) = c\,\big\langle e^{-i s w}\, \mathcal K\big[e^{-i w t} F\big](s w^2) - 1 \big\rangle_w ,
 
 where ``K[E exp(-t X)](k) = E exp(-k/X)``, a Hankel transform: see :mod:`rmtlib.theory.saddle`. Here ``F`` is
 complex and oscillates, ``|F| <= exp(-t Im z)``, so the grid in ``u = log t`` must resolve ``exp(i |z| t)`` until
 ``t`` is several times ``1/Im z``: the work grows as ``|z|/Im z``. Grids are refined until ``G`` settles.
 
-Two precautions keep the sweeps stable. The multiplier of ``K`` delays a frequency ``w`` by ``2 log w``, so the grid is
+Two precautions keep the sweeps stable. The multiplier of ``K`` delays a frequency ``f`` by ``2 log f``, so the grid is
 longer on the right by that much; and what rounding leaves at its left end, where ``F' ~ -t``, is tapered, because each
 sweep would multiply it by ``c``.
 
@@ -70,13 +70,13 @@ class _Grid:
         return hat[..., :1] * (self.u - self.u[0]) + rest - rest[..., :1], scipy.fft.fft(hat, axis=-1)
 
     def shift(self, log, weight):
-        """``E |J|^(-2 i omega)``, which turns ``K(s)`` into ``E K(s J^2)``."""
+        """``E |w|^(-2 i omega)``, which turns ``K(s)`` into ``E K(s w^2)``."""
         half = _powers(log, weight, -2 * self.omega[1], self.n // 2 + 1)
         return np.concatenate([half, half[-2:0:-1].conj()])
 
 
 def _rule(law: Law, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values and probabilities of a law: its atoms, or a fine rule in ``log |J|``."""
+    """Values and probabilities of a law: its atoms, or a fine rule in ``log |w|``."""
     if isinstance(law, Mixture):
         parts = [(p, _rule(part, count)) for p, part in zip(law._probs, law._laws, strict=True)]
         return np.concatenate([r[0] for _, r in parts]), np.concatenate([p * r[1] for p, r in parts])
@@ -87,7 +87,7 @@ def _rule(law: Law, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _messages(omega, values, matrix):
-    """The message through a synapse of weight J: ``J^2/Omega``, or ``1/(1/Omega - i/J)`` for the Laplacian."""
+    """The message through a synapse of weight w: ``w^2/Omega``, or ``1/(1/Omega - i/w)`` for the Laplacian."""
     return values**2 / omega if matrix == "adjacency" else values / (values / omega - 1j)
 
 
