@@ -41,12 +41,16 @@ _BATCH = 2**18  # complex numbers per array
 
 
 class _Grid:
-    """A grid in ``u = log t`` that resolves frequencies up to ``reach`` in t, from ``t = exp(-low)``."""
+    """A grid in ``u = log t`` that resolves frequencies up to ``reach`` in t, from ``t = exp(-low)``.
 
-    def __init__(self, top: float, low: float):
+    Beyond ``last``, F is 0: functions are kept up to there only, and the transforms pad them.
+    """
+
+    def __init__(self, top: float, low: float, last: float = np.inf):
         self.n, length = self.size(top, low)
         self.step = length / self.n
         self.u = -low + self.step * np.arange(self.n)
+        self.u = self.u[self.u <= np.log(last)]
         self.t = np.exp(self.u)
         self.omega = 2 * np.pi / length * np.fft.fftfreq(self.n, 1 / self.n)
         top_omega = np.abs(self.omega) / np.max(np.abs(self.omega))
@@ -65,9 +69,9 @@ class _Grid:
 
     def transform(self, slope, multiplier):
         """``K - 1`` and ``dK/dv`` for the derivative ``slope`` of F; ``multiplier`` averages over the weights."""
-        hat = scipy.fft.fft(slope * self.taper, axis=-1) * (self.kernel * multiplier)
-        rest = scipy.fft.fft(hat * self.integrate, axis=-1)
-        return hat[..., :1] * (self.u - self.u[0]) + rest - rest[..., :1], scipy.fft.fft(hat, axis=-1)
+        hat = scipy.fft.fft(slope * self.taper, self.n, axis=-1) * (self.kernel * multiplier)
+        rest, rate = (scipy.fft.fft(h, axis=-1)[..., : len(self.u)] for h in (hat * self.integrate, hat))
+        return hat[..., :1] * (self.u - self.u[0]) + rest - rest[..., :1], rate
 
     def shift(self, log, weight):
         """``E |w|^(-2 i omega)``, which turns ``K(s)`` into ``E K(s w^2)``."""
@@ -173,14 +177,15 @@ def solve(z, degree, law, matrix, omega, tol, defect=False) -> Solution:
             low = np.log(np.max(width[group]) / tol) + 3 + 1.5 * level
             if _Grid.size(key, low)[0] > _LARGEST:
                 continue
-            grid = _Grid(key, low)
+            grid = _Grid(key, low, 40 / np.min(z[group].imag))
             equation = _Equation(grid, z, degree, law, matrix, level)
             for rows in np.array_split(group, -(-len(group) * grid.n // _BATCH)):
                 part = z[rows]
                 equation.z = part
                 state = equation.medium(omega[rows], part)
                 if not defect:
-                    state, residual[rows], used = anderson(equation, state, tol=max(1e-4 * tol, 1e-13), plain=4, limit=400)
+                    with np.errstate(all="ignore"):  # an extrapolation that overflows is taken back
+                        state, residual[rows], used = anderson(equation, state, max(1e-4 * tol, 1e-13), plain=4, limit=400)
                     sweeps[rows] += used
                 value[rows] = equation.resolvent(state)
                 # the resolvent has a pole at every atom: what is left of the residual is amplified by up to |z|/Im z

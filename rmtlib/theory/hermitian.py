@@ -356,14 +356,13 @@ def _medium(z, degree, law, matrix):
     keep = values != 0
     values, weight = values[keep], weight[keep]
 
-    def image(state, rows):
-        now = state[:, 0] + 1j * state[:, 1]
-        new = zeta[rows] + degree * (_hammerstein._messages(now[:, None], values, matrix) @ weight)
-        return np.stack([new.real, new.imag], 1)
-
-    start = np.stack([omega.real, omega.imag], 1)
-    state, residual, sweeps = anderson(image, start, tol=1e-14, limit=1000, patience=200)
-    return state[:, 0] + 1j * state[:, 1], residual, sweeps
+    # damped iteration stays in the right half plane, where it contracts; extrapolation may leave it
+    residual, steps = np.ones(len(z)), 0
+    while np.any(residual > 1e-14) and steps < 20_000:
+        image = zeta + degree * (_hammerstein._messages(omega[:, None], values, matrix) @ weight)
+        residual, steps = np.abs(image - omega) / np.abs(omega), steps + 1
+        omega = 0.5 * (omega + image)
+    return omega, residual, np.full(len(z), steps)
 
 
 def _populations(z, degree, law, matrix, tol, population=2000, replicas=8, sweeps=150, seed=0):
