@@ -304,7 +304,7 @@ def anderson(func, start, tol=1e-12, depth=6, limit=300, plain=3, patience=20):
     return answer, residual, sweeps
 
 
-def newton_krylov(func, start, tol=1e-12, steps=25, basis=80, forcing=1e-3):
+def newton_krylov(func, start, tol=1e-12, steps=25, basis=120, forcing=1e-3):
     r"""Solve ``x = func(x)`` for many independent problems at once by Newton's method, each step by GMRES.
 
     The step ``d`` of :math:`(1 - F'(x))\,d = F(x) - x` is sought in the Krylov space of the residual, with

@@ -52,13 +52,13 @@ from .edge import EdgeFunction, _root
 __all__ = ["frozen", "hankel_multiplier", "solve"]
 
 # (points, length in log t) of the grids, each finer and longer than the last
-_GRIDS = ((256, 64.0), (512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0))
+_GRIDS = ((256, 64.0), (512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0), (8192, 1100.0))
 # the same where every unit has many inputs and outputs: noise of high frequency, which each sweep amplifies by the
 # mean degree, asks for finer and longer grids
-_LARGE_GRIDS = ((512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0))
+_LARGE_GRIDS = ((512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0), (8192, 1100.0))
 _MANY = 16.0  # inputs and outputs
-_TAU_NODES = (48, 96, 192, 384, 768)  # nodes a piece, rules centred on the near-pole of each point
-_JOINT_NODES = (32, 64, 96, 128, 160)  # of tau and of gain, where they depend on each other
+_TAU_NODES = (48, 96, 192, 384, 768, 768)  # nodes a piece, rules centred on the near-pole of each point
+_JOINT_NODES = (32, 64, 96, 128, 160, 160)  # of tau and of gain, where they depend on each other
 _BATCH = 40_000  # grid values per array: what stays in the cache is fastest
 
 
@@ -680,7 +680,7 @@ _GOOD = 1e-10  # residual beyond which more is tried
 def _settle(cmap, first, cold, tol):
     """The fixed point from the state of the last grid; if need be from the cold start, by Newton, by continuation."""
     x, residual, sweeps = cmap.fixed_point(first, tol, plain=0, limit=80)
-    for attempt in (_by_newton, _from_cold, _from_inside):
+    for attempt in (_by_newton, _from_cold, _from_inside)[: 3 if cmap.grid.n <= 1024 else 2]:
         again = np.flatnonzero(~(residual < _GOOD))
         if not again.size:
             break
@@ -707,14 +707,14 @@ def _from_inside(cmap, x, cold, tol):
     """Weights stronger by ``exp(s/2)`` put the point well inside the support; from there ``s`` goes to 0."""
     x, previous, last = cold, None, None
     total = np.zeros(cold.shape[2], int)
-    for s in [*(0.4 * 0.6 ** np.arange(12)), 0.0]:
+    for s in [*(0.5 * 0.75 ** np.arange(20)), 0.0]:
         stronger = cmap.coupled(s)
         if last is None:
             got, _, sweeps = stronger.fixed_point(x, tol, depth=10, plain=4, limit=60)
             total += sweeps
         else:
             got = x if previous is None else x + (x - previous[0]) * ((s - last) / (last - previous[1]))
-        got, residual, calls = newton_krylov(stronger.at, got, tol)
+        got, residual, calls = newton_krylov(stronger.at, got, tol, basis=150, forcing=1e-4)
         total += calls
         previous, x, last = (None if last is None else (x, last)), got, s
     return x, residual, total
