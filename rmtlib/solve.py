@@ -39,7 +39,8 @@ _MESSAGES = {
     ),
     Status.SINGULAR: (
         "the resolvent is infinite here: the point is an eigenvalue of the matrix or, for an ensemble, an atom of the "
-        "spectrum (-leak/tau of units whose tau law has an atom); move the point"
+        "spectrum (-leak/tau of units whose tau law has an atom); move the point. The planar density of a sparse "
+        "ensemble is infinite, though integrable, on all of the bar inside the support: move off the real axis"
     ),
 }
 
