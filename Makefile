@@ -35,9 +35,11 @@ test: lint book     ## everything that is claimed: style, docstrings, package, n
 bench: env          ## the tables of the numerical appendix
 	@$(RUN) -m benchmarks
 
-lock: env           ## requirements.in -> requirements.txt
+lock: env           ## requirements.in -> requirements.txt, tools/wheels.in -> tools/wheels.txt
 	@$(VENV)/bin/python -m uv pip compile requirements.in --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -o requirements.txt
+	@$(VENV)/bin/python -m uv pip compile tools/wheels.in --quiet --no-deps --python-version 3.14 \
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" -o tools/wheels.txt
 
 clean:
 	rm -rf _build

@@ -70,15 +70,20 @@ _NAMES: dict[str, str] = {
             "bar",
             "density",
             "edge_function",
+            "freezing_degree",
             "outliers",
             "resolvent",
             "spectral_abscissa",
             "spectral_edge",
+            "support_bound",
+            "tail_exponent",
         ],
         "theory",
     ),
 }
-_MODULES = ("errors", "laws", "ensemble", "network", "spectrum", "solve", "theory", "symbolic", "plot", "widgets")
+_MODULES = (
+    "errors", "laws", "ensemble", "network", "spectrum", "solve", "theory", "symbolic", "datasets", "plot", "widgets",
+)  # fmt: skip
 
 __all__ = sorted(_NAMES)
 

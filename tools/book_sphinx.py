@@ -1,6 +1,12 @@
 """Sphinx extension of this book: what Jupyter Book adds and we do without, and formulas in docstrings."""
 
 import re
+from pathlib import Path
+
+import lite
+
+RUN = """<p class="run-here"><a href="{}">Run this chapter in your browser</a> (JupyterLite; nothing to install, no server;
+the first start fetches about 30 MB and takes half a minute).</p>"""
 
 
 def settle(app, config):
@@ -19,6 +25,14 @@ def name_once(app, pagename, templatename, context, doctree):
         context["docstitle"] = ""
 
 
+def offer_to_run(app, pagename, templatename, context, doctree):
+    """Chapters that JupyterLite carries say so under their title."""
+    if Path(lite.ROOT, pagename).with_suffix(".ipynb") in lite.chapters():
+        address = f"lite/notebooks/index.html?path={pagename.removeprefix('book/')}.ipynb"
+        link = context["pathto"](address, resource=True)
+        context["body"] = context["body"].replace("</h1>", "</h1>" + RUN.format(link), 1)
+
+
 def keep_bars(app, what, name, obj, options, lines):
     """Docstrings are written to be read as they are: |x| is a modulus, not a substitution of reST."""
     block = None  # indentation of the line that opened a literal or math block
@@ -35,5 +49,6 @@ def keep_bars(app, what, name, obj, options, lines):
 def setup(app):
     app.connect("config-inited", settle)
     app.connect("html-page-context", name_once, priority=900)
+    app.connect("html-page-context", offer_to_run)
     app.connect("autodoc-process-docstring", keep_bars, priority=900)  # after numpydoc
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import lite
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,8 +25,10 @@ def main() -> None:
         sys.exit("These chapters hold outputs of older code or text. Run `make execute` (or name one chapter).")
     subprocess.run([*run, "tools/vendor.py"], check=True)
     shutil.rmtree(BUILD, ignore_errors=True)
-    # what goes beside the pages: MathJax and the frames of the explorations
+    # what goes beside the pages: MathJax, JupyterLite and the frames of the explorations
     shutil.copytree(".vendor/site", BUILD / "extra")
+    if lite.chapters():
+        lite.build(BUILD / "extra/lite")
     if Path("book/explorers").is_dir():
         frames = BUILD / "extra/book/explorers"
         shutil.copytree("book/explorers", frames)

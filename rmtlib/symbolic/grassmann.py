@@ -60,6 +60,11 @@ def _bar(name: str) -> str:
     return re.sub(r"^([A-Za-z]+)", r"\1bar", name)
 
 
+def _names(names: str | Iterable[str]) -> list[str]:
+    """Names from a string as :func:`sympy.symbols` reads it, or as they are."""
+    return [s.name for s in sp.symbols(names, seq=True)] if isinstance(names, str) else list(names)
+
+
 class Algebra:
     r"""The Grassmann algebra over given generators.
 
@@ -90,9 +95,7 @@ class Algebra:
     """
 
     def __init__(self, generators: str | Iterable[str], pairs: Mapping[str, str] | None = None, kind: int = 2):
-        if isinstance(generators, str):
-            generators = [s.name for s in sp.symbols(generators, seq=True)]
-        self.names = tuple(generators)
+        self.names = tuple(_names(generators))
         if len(set(self.names)) < len(self.names) or not all(isinstance(n, str) and n for n in self.names):
             raise ValidationError(f"generators {self.names}: each needs a name of its own")
         if kind not in (1, 2):
@@ -116,9 +119,7 @@ class Algebra:
         >>> (-3 * psibar * psi).exp().integrate(psibar, psi)
         3
         """
-        if isinstance(names, str):
-            names = [s.name for s in sp.symbols(names, seq=True)]
-        names = list(names)
+        names = _names(names)
         return cls([n for name in names for n in (_bar(name), name)], {name: _bar(name) for name in names}, kind)
 
     # -------------------------------------------------------------- its elements
@@ -305,9 +306,11 @@ class Element:
 
     @property
     def parity(self) -> int | None:
-        """0 for an even element (zero too), 1 for an odd one, None for a mixture."""
-        parities = {blade.bit_count() % 2 for blade, c in self.terms.items() if not _vanishes(c)} or {0}
-        return parities.pop() if len(parities) == 1 else None
+        """0 for an even element, 1 for an odd one, None for a mixture."""
+        parities = {blade.bit_count() % 2 for blade in self.terms}
+        if len(parities) == 2:  # unless the coefficients of one kind are zeros in disguise
+            parities = {blade.bit_count() % 2 for blade, c in self.terms.items() if not _vanishes(c)}
+        return None if len(parities) == 2 else max(parities, default=0)
 
     def grade(self, k: int) -> Element:
         """The part made of products of ``k`` generators."""
@@ -579,29 +582,31 @@ class Element:
     # -------------------------------------------------------------- printing
     def as_expr(self) -> sp.Expr:
         """A sympy sum in which generators are non-commuting symbols: for printing, not for computing."""
+        return sp.Add(*self._printed())
+
+    def _printed(self) -> list[sp.Expr]:
+        """The terms of the printed sum: those of the body, then one for each blade."""
         names = self.algebra._symbols
-        terms = [
-            sp.Mul(c, *(names[i] for i in range(blade.bit_length()) if blade >> i & 1))
-            for blade, c in self.terms.items()
-        ]
-        return sp.Add(*terms, evaluate=False) if len(terms) > 1 else sp.Add(*terms)
+        terms = [] if self.body == 0 else sp.Add.make_args(self.body)
+        terms = sorted(terms, key=sp.Add(*terms).as_ordered_terms().index)
+        for blade, c in self.soul.terms.items():
+            terms.append(sp.Mul(c, *(names[i] for i in range(blade.bit_length()) if blade >> i & 1)))
+        return terms
+
+    def _print(self, printer: Any) -> Any:
+        # only the outer sum keeps its order: coefficients are printed as sympy orders them
+        terms = self._printed()
+        if len(terms) < 2:
+            return printer._print(sp.Add(*terms))
+        return printer._print_Add(sp.Add(*terms, evaluate=False), order="none")
+
+    _latex = _pretty = _sympystr = _print
 
     def __repr__(self) -> str:
-        return sp.sstr(self.as_expr(), order="none")
-
-    def _sympystr(self, printer: Any) -> str:
-        return repr(self)
-
-    def _latex(self, printer: Any) -> str:
-        return sp.latex(self.as_expr(), order="none")
-
-    def _pretty(self, printer: Any) -> Any:
-        from sympy.printing.pretty.pretty import PrettyPrinter
-
-        return PrettyPrinter({**printer._settings, "order": "none"})._print(self.as_expr())
+        return sp.sstr(self)
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self._latex(None)}$"
+        return f"$\\displaystyle {sp.latex(self)}$"
 
 
 def _order(blade: int) -> tuple[int, list[int]]:

@@ -21,11 +21,24 @@ from . import bar as _bar
 from . import dense as _dense
 from . import edge as _edge
 from .bar import Bar
+from .freezing import freezing_degree, support_bound, tail_exponent
 
-__all__ = ["Bar", "bar", "density", "edge_function", "outliers", "resolvent", "spectral_abscissa", "spectral_edge"]
+__all__ = [
+    "Bar",
+    "bar",
+    "density",
+    "edge_function",
+    "freezing_degree",
+    "outliers",
+    "resolvent",
+    "spectral_abscissa",
+    "spectral_edge",
+    "support_bound",
+    "tail_exponent",
+]
 
 # Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
-_METHODS = {Ensemble: ("dense", "saddle", "single-defect"), Network: ("exact",)}
+_METHODS = {Ensemble: ("dense", "saddle", "population-dynamics", "single-defect"), Network: ("cavity", "exact")}
 
 
 def _points(z) -> np.ndarray:
@@ -131,12 +144,15 @@ def resolvent(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **option
         A law (limit of infinite size) or one matrix.
     z : array_like of complex
         Points of the complex plane (units of 1/tau).
-    method : {None, "saddle", "dense", "single-defect", "exact"}
+    method : {None, "saddle", "population-dynamics", "dense", "single-defect", "cavity", "exact"}
         ``"saddle"`` (default for sparse ensembles): the functional saddle point, exact in the limit at any mean
-        degree (:mod:`rmtlib.theory.saddle`). ``"dense"``: the self-consistent equations; exact in the limit for dense
-        blocks, for sparse ones the large-degree approximation, also known as their effective medium.
+        degree (:mod:`rmtlib.theory.saddle`). ``"population-dynamics"``: the same limit by sampling, with statistical
+        errors (:mod:`rmtlib.theory.population_dynamics`). ``"dense"``: the self-consistent equations; exact in the
+        limit for dense blocks, for sparse ones the large-degree approximation, also known as their effective medium.
         ``"single-defect"``: one unit with its true synapses in that medium (sparse ensembles, an approximation:
-        :mod:`rmtlib.theory.single_defect`). ``"exact"``: linear algebra on a Network.
+        :mod:`rmtlib.theory.single_defect`). ``"cavity"`` (default for a Network): message passing on its graph, as if
+        that were a tree; exact up to what its loops do (:mod:`rmtlib.theory.cavity`). ``"exact"``: dense linear algebra
+        on a Network.
     eta : float or complex
         Regulariser of the Hermitized resolvent, real part >= 0 (dimensionless, as ``leak + z tau`` is);
         0 is the limit from above.
@@ -202,8 +218,8 @@ def density(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **options)
     x, z, method, tol, throw, n, options
         As for :func:`resolvent`; ``tol`` is relative to the density.
     eta : float
-        0 for the density of the limit. A Network needs ``eta > 0`` (its spectrum is a set of points):
-        the density regularised at that scale.
+        0 for the density of the limit; for a Network the smooth density that the cavity method gives on its graph.
+        ``method="exact"`` needs ``eta > 0`` (the spectrum is a set of points): the density regularised at that scale.
 
     Returns
     -------
@@ -213,7 +229,7 @@ def density(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **options)
     Raises
     ------
     NotApplicableError
-        A Network at ``eta = 0``; a symmetric ensemble (Wigner), whose spectrum lies on a line: its density
+        ``method="exact"`` at ``eta = 0``; a symmetric ensemble (Wigner), whose spectrum lies on a line: its density
         is ``rmt.bar(x).density``.
 
     Examples
@@ -365,33 +381,44 @@ def outliers(ens: Ensemble, n=None) -> np.ndarray:
 def bar(x) -> Bar:
     r"""What lies on real segments: eigenvalues ``-leak/tau_i`` of units on no cycle, and line spectra.
 
-    For an Ensemble the limit of infinite size; for a Network exact, through its strongly connected
-    components. Three parts: units on no cycle, each at exactly ``-leak/tau_i``, in a sparse core a share
+    For an Ensemble the limit of infinite size. For a Network counted: through its strongly connected components and,
+    where units of one component share a tau, the largest set of disjoint cycles; exact for weights in general position
+    (:func:`~rmtlib.theory.multiplicity.units_left_out`). Four parts: units on no cycle, each at exactly ``-leak/tau_i``, in a sparse core a share
 
     .. math:: 1 - (1 - q_a)(1 - \tilde q_a), \qquad q_a = e^{-\sum_b c_{ab}(1 - q_b)}, \quad
               \tilde q_a = e^{-\sum_b d_{ab}(1 - \tilde q_b)}, \quad d_{ab} = c_{ba} f_b / f_a
 
-    of its units; units of gain 0; and the whole spectrum of a symmetric ensemble, with line density
-    :math:`-\frac{1}{\pi} \mathrm{Im}\, g(x + i0)`. Real eigenvalues of the planar part, of order sqrt(n)
-    in number, do not count.
+    of its units; where ``tau = t`` has positive probability in a sparse core, an atom at ``-leak/t`` to which the
+    giant component contributes (:func:`~rmtlib.theory.multiplicity.atom_mass`); units of gain 0; and the whole
+    spectrum of a symmetric ensemble, with line density :math:`-\frac{1}{\pi} \mathrm{Im}\, g(x + i0)`. Real
+    eigenvalues of the planar part, of order sqrt(n) in number, do not count.
 
     Returns
     -------
     Bar
         ``.weight``, ``.segments`` (one per population that contributes, so they may overlap), ``.atoms``
-        (positions, masses) and ``.density(x)``.
+        (positions, masses), ``.error`` and ``.density(x)``. The integral of :func:`density` over the plane is
+        ``1 - weight``.
 
     Raises
     ------
     NotApplicableError
-        A sparse core whose tau law has atoms (the giant component feeds an atom too), or with reciprocal
-        synapses.
+        A sparse core with reciprocal synapses or units of gain 0; tau of positive probability in populations
+        that share sparse and dense synapses.
+    ConvergenceError
+        Such tau in a sparse core just above its percolation threshold.
 
     Examples
     --------
     >>> import rmtlib as rmt
     >>> print(round(rmt.bar(rmt.core_periphery()).weight, 6))
     0.801005
+
+    A constant tau: the units outside the giant component are a share 0.116.
+
+    >>> where, mass = rmt.bar(rmt.oriented_sparse(3.0, 1.0, tau=2.0)).atoms
+    >>> print(where, mass.round(6))
+    [-0.5] [0.167106]
     """
     x = _subject(x)
     if isinstance(x, Network):

@@ -10,6 +10,8 @@ Three sources:
             \tilde q_a = e^{-\sum_b d_{ab}(1 - \tilde q_b)}, \quad d_{ab} = c_{ba} f_b / f_a
 
   (``q_a``: no infinite past, ``q~_a``: no infinite future, both within the class);
+* **timescales of positive probability in a sparse core**: an atom at ``-leak/t`` that the giant component feeds too,
+  as units that no set of disjoint cycles can use (:mod:`rmtlib.theory.multiplicity`);
 * **units of gain 0**, whose column of the Jacobian is diagonal;
 * **symmetric ensembles** (Wigner): the whole spectrum is real, with line density
   :math:`-\frac{1}{\pi} \mathrm{Im}\, g(x + i0)`.
@@ -23,10 +25,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..errors import NotApplicableError, ValidationError
 from ..laws import EmpiricalJoint, Independent
 from .dense import System, cut_theta, irreducible_classes
+from .multiplicity import atom_mass, units_left_out
 
 __all__ = ["Bar"]
 
@@ -43,12 +47,15 @@ class Bar:
         Intervals that carry the line density, one per contributing population (they may overlap).
     atoms : tuple of two ndarrays
         Positions, and the share of all eigenvalues at each.
+    error : float
+        Bound of the numerical error of ``weight`` and of each mass; 0 for a Network, which is counted.
     """
 
     weight: float
     segments: list[tuple[float, float]]
     atoms: tuple[np.ndarray, np.ndarray]
     _density: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
+    error: float = 0.0
 
     def __repr__(self) -> str:
         # one network has an atom for each of its units on no cycle: say how many, not which
@@ -206,29 +213,51 @@ def ensemble_bar(ensemble, sys: System) -> Bar:
                 "which this formula leaves out; thin the degree by the probability of gain 0, or use "
                 "bar(ensemble.sample(n))"
             )
-        values, _ = population.tau.atoms()
-        if sparse_core and (len(values) or leak == 0):
-            raise NotApplicableError(
-                f"population {name!r} is a sparse core whose tau law has atoms: the giant component itself feeds an "
-                "atom at -leak/tau, whose mass is not given by counting components; use bar(ensemble.sample(n)) or a "
-                "continuous law of tau"
-            )
         share = off if in_cycle and not sparse_core else shares[k]
         if share <= 0:
             continue
         total = float(sys.fractions[k] * share)
-        weight += total
         if conditional is not None and in_cycle:
             atoms += [(-leak / t, total * p) for t, p in zip(*conditional, strict=True)]
             continue
         if in_cycle and off > 0 and not isinstance(population.joint, Independent):
             raise NotApplicableError(f"population {name!r}: units of gain 0 in a joint law; use EmpiricalJoint")
         density, segment, points = _image(population.tau, leak, total)
-        atoms += points
+        atoms += [] if sparse_core else points  # those of a core come with the giant component's, below
         if density is not None:
             pieces.append(density)
             segments.append(segment)
-    return Bar(weight, segments, _merge(atoms), lambda x: sum((p(x) for p in pieces), np.zeros(np.shape(x))))
+            weight += total * (1 - float(np.sum(population.tau.atoms()[1])))
+    error = 0.0
+    for members in irreducible_classes(degrees):
+        for position, (mass, uncertain) in _core_atoms(ensemble, degrees, members):
+            atoms.append((position, mass))
+            error += uncertain
+    where, mass = _merge(atoms)
+    weight = min(weight + float(np.sum(mass)), 1.0)
+    return Bar(weight, segments, (where, mass), lambda x: sum((p(x) for p in pieces), np.zeros(np.shape(x))), error)
+
+
+def _core_atoms(ensemble, degrees, members):
+    """Positions with (mass, error) of the atoms of one class of populations, where it is sparse."""
+    inside = degrees[np.ix_(members, members)]
+    if not np.any(np.isfinite(inside) & (inside > 0)):
+        return
+    laws = [dict(zip(*ensemble.populations[k].tau.atoms(), strict=True)) for k in members]
+    if ensemble.leak == 0:
+        table = {0.0: tuple(1.0 for _ in members)}
+    else:
+        times = sorted({float(t) for law in laws for t in law})
+        table = {-ensemble.leak / t: tuple(float(law.get(t, 0.0)) for law in laws) for t in times}
+    if table and not np.all(np.isfinite(inside)):
+        raise NotApplicableError(
+            f"populations {[ensemble.names[k] for k in members]} share sparse and dense synapses, and a tau law has "
+            "atoms: the mass at -leak/tau is known where all degrees are finite; use bar(ensemble.sample(n))"
+        )
+    fractions = np.asarray(ensemble.fractions, float)[members]
+    known = {share: atom_mass(inside, fractions, share) for share in sorted(set(table.values()))}
+    for position, share in table.items():
+        yield position, known[share]
 
 
 def _has_reciprocity(ensemble, names, k):
@@ -317,12 +346,26 @@ def _symmetric(sys, members):
 
 
 def network_bar(net, components) -> Bar:
-    """Units that are a strongly connected component of their own, without a self-synapse."""
+    """Units that are a strongly connected component of their own, and equal timescales in the larger components."""
     labels, sizes = components
-    loop = np.asarray(net.weights.diagonal()) * net.gain != 0
+    weights = sp.csr_array(net.weights)
+    loop = weights.diagonal() * net.gain != 0
     alone = (sizes[labels] == 1) & ~loop
-    values = -net.leak / net.tau[alone]
-    where, counts = np.unique(values, return_counts=True)
-    mass = counts / net.n
+    values = -net.leak / net.tau
+    atoms = [(x, 1) for x in values[alone]]
+    inside = np.flatnonzero(~alone)
+    for label in np.unique(labels[inside]):
+        units = inside[labels[inside] == label]
+        where, inverse, counts = np.unique(values[units], return_inverse=True, return_counts=True)
+        if not np.any(counts > 1):
+            continue  # each unit is on a cycle
+        block = weights[units][:, units] @ sp.diags_array(net.gain[units])
+        block.eliminate_zeros()
+        for k in np.flatnonzero(counts > 1):
+            count = units_left_out(block, inverse == k)
+            if count:
+                atoms.append((where[k], count))
+    where, mass = _merge(atoms)
+    mass = mass / net.n
     segments = [(float(where[0]), float(where[-1]))] if len(where) else []
-    return Bar(float(alone.sum() / net.n), segments, (where, mass), None)
+    return Bar(float(mass.sum()), segments, (where, mass), None)

@@ -39,18 +39,17 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import scipy.fft
-from scipy.integrate import quad
 from scipy.interpolate import CubicSpline
 from scipy.special import loggamma
 
 from ..ensemble import Ensemble, Synapses
-from ..errors import NotApplicableError, ValidationError
+from ..errors import NotApplicableError
 from ..laws import Continuous, Discrete, Independent, Mixture
 from ..solve import Solution, Status, anderson, newton_krylov
 from . import dense as _dense
 from .edge import EdgeFunction, _root
 
-__all__ = ["divergence", "frozen", "hankel_multiplier", "solve"]
+__all__ = ["hankel_multiplier", "solve"]
 
 # (points, length in log t) of the grids, each finer and longer than the last
 _GRIDS = ((256, 64.0), (512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0), (8192, 1100.0))
@@ -85,8 +84,9 @@ def hankel_multiplier(omega: np.ndarray) -> np.ndarray:
 class _Grid:
     """A periodic grid in ``u = log t`` with ``n`` points over ``length``, centred on 0."""
 
-    def __init__(self, points: int, length: float):
-        self.n, self.length = points, length
+    def __init__(self, level: int, sizes=None):
+        self.level = level
+        self.n, self.length = (sizes or _GRIDS)[level]
         self.step = self.length / self.n
         self.u = self.step * (np.arange(self.n) - self.n // 2)
         self.omega = 2 * np.pi / self.length * np.arange(self.n // 2 + 1)
@@ -225,12 +225,12 @@ class _Class:
         a = np.where(far[:, None], self.leak + z[:, None] * tau, z[:, None] * (offset - gap[:, None]))
         return tau, a, None, weight
 
-    def gap_multipliers(self, z, grid, level):
+    def gap_multipliers(self, z, grid):
         """``E[p B^(-2 i omega)]`` for p = 1, Re tau/a, Im tau/a, |tau/a|^2: shape (4, members, points, omega)."""
         count = len(grid.omega)
         out = np.empty((4, len(self.members), len(z), count), complex)
         for i in range(len(self.members)):
-            for at, rule in self.rules(i, z, level):
+            for at, rule in self.rules(i, z, grid.level):
                 tau, a, log_gain, weight = rule
                 with np.errstate(all="ignore"):
                     ratio = tau / a
@@ -483,145 +483,8 @@ class _Linear:
 # --- the solver ----------------------------------------------------------------------------------------
 
 
-def frozen(ens: Ensemble, z) -> np.ndarray:
-    r"""Bound of the support at low mean degree: below 1, ``z`` lies outside, whatever the mean-based edge says.
-
-    .. math:: \min_{0 < t \le 1} \rho\big(K^{(t)}(z)\big), \qquad
-              K^{(t)}_{ab} = c_{ab} \langle |w_{ab}|^{2t} \rangle \langle (h/|leak + z\tau|)^{2t} \rangle_b ,
-
-    from ``1/(Y + B^2/X) <= X/B^2`` and ``(x + y)^t <= x^t + y^t``. The minimum is taken over twenty values of ``t``.
-
-    Parameters
-    ----------
-    ens : Ensemble
-    z : array_like of complex
-
-    Returns
-    -------
-    ndarray of float, in the shape of ``z``; 0 where no class of populations percolates.
-
-    Examples
-    --------
-    >>> import rmtlib as rmt
-    >>> from scipy import stats
-    >>> ens = rmt.oriented_sparse(1.3, stats.norm(0, 1), leak=0.0)
-    >>> print(frozen(ens, [1.03, 1.05]).round(3))
-    [1.006 0.988]
-    """
-    if not isinstance(ens, Ensemble):
-        raise ValidationError(f"frozen takes an Ensemble, got {type(ens).__name__}")
-    points = np.asarray(z, complex)
-    sys, classes = _classes(ens)
-    out = np.zeros(points.size)
-    for cls in classes:
-        if cls.percolates:
-            out = np.maximum(out, _bound(cls, points.ravel() * sys.scale))
-    return out.reshape(points.shape)[()]
-
-
-def divergence(ens: Ensemble, x, n=None) -> np.ndarray:
-    r"""How the planar density diverges at points of the bar inside the support.
-
-    A unit without live outputs passes ``X w^2/B^2`` on, and ``B = |leak + z tau|/h`` has on the real axis no inverse
-    first moment: the self-energies get power tails ``P(X > k) ~ k^-gamma``, with ``gamma < 1/2`` the smallest for which
-
-    .. math:: \rho(U) = 1, \qquad U_{ab} = c_{ab}\, \tilde q_b\, \langle |w_{ab}|^{2\gamma} \rangle
-              \langle B^{-2\gamma} \rangle_b
-
-    or the same holds for ``Y`` (``d_ab, q_b``), or for small ``X`` or ``Y`` (``q_a`` and ``-gamma`` instead of
-    ``q~_b`` and ``gamma``: chains of units with one live input). A large ``Y`` makes the ``X`` of the targets small, so
-    that the density, of order ``E (X Y)^(-1/2)`` with the singularity cut off at ``|Im z|``, grows as
-
-    .. math:: \varrho(x + iy) \sim |y|^{-(1 - 2\gamma)}, \qquad y \to 0 ,
-
-    up to powers of ``log(1/|y|)``. It is integrable, and for large mean degree its amplitude and exponent are small.
-
-    Parameters
-    ----------
-    ens : Ensemble
-    x : array_like of float
-        Real points.
-    n : int, optional
-        Network size, for blocks of fixed probability.
-
-    Returns
-    -------
-    ndarray of float
-        The exponent ``1 - 2 gamma``; 0 where the density is finite: where no coupled population has timescales of
-        positive density at ``-leak/x``, and outside the support. At an atom of a tau law the limit is another.
-
-    Examples
-    --------
-    >>> import rmtlib as rmt
-    >>> from scipy import stats
-    >>> ens = rmt.oriented_sparse(2.0, 1.0, tau=stats.uniform(0.5, 1.0))
-    >>> print(divergence(ens, [-1.0, -0.4]).round(4))
-    [0.5537 0.    ]
-    """
-    if not isinstance(ens, Ensemble):
-        raise ValidationError(f"divergence takes an Ensemble, got {type(ens).__name__}")
-    x = np.asarray(x, float)
-    ens = _with_degrees(ens, n)
-    sys, classes = _classes(ens)
-    edge = EdgeFunction(sys, [pop.joint for pop in ens.populations])
-    z = x.ravel() * sys.scale + 0j
-    out = np.zeros(len(z))
-    for cls in classes:
-        on_bar = np.any([edge._on_bar(k, z) for k in cls.members], axis=0) & cls.percolates
-        at = np.flatnonzero(on_bar)
-        at = at[_bound(cls, z[at]) > 1]
-        if at.size:
-            if not all(isinstance(joint, Independent) for joint in cls.joints):
-                raise NotApplicableError("divergence needs timescales and gains that are independent of each other")
-            out[at] = np.maximum(out[at], [1 - 2 * _tail(cls, point.real) for point in z[at]])
-    return out.reshape(x.shape)[()]
-
-
-def _tail(cls, x):
-    """gamma of :func:`divergence` at one point, by bisection: the radius is below 1 at 0 and infinite at 1/2."""
-    q = _atom(cls)
-
-    def radius(gamma):
-        tables = np.zeros((4,) + cls.degree.shape)
-        for k, power in ((0, gamma), (2, -gamma)):
-            gaps = [_inverse(joint, cls, x, power) * joint.gain.moment(2 * power) for joint in cls.joints]
-            for (i, j), law in cls.weight.items():
-                w = _moment(law, 2 * power)
-                tables[k, i, j] = cls.degree[i, j] * w * gaps[j] * (q[j, 1] if k == 0 else q[i, 0])
-                tables[k + 1, j, i] = cls.out_degree[j, i] * w * gaps[i] * (q[i, 0] if k == 0 else q[j, 1])
-        return np.max(_root(tables))
-
-    low, high = 0.0, 0.5 - 1e-9
-    for _ in range(40):
-        middle = 0.5 * (low + high)
-        low, high = (low, middle) if radius(middle) > 1 else (middle, high)
-    return low
-
-
-def _moment(law, power):
-    try:
-        return float(law.moment(power))
-    except ValidationError:  # infinite: weights of positive density at 0, power near -1
-        return 1e100
-
-
-def _inverse(joint, cls, x, gamma):
-    """``< |leak + x tau|^(-2 gamma) >`` at a real point whose pole may lie within the law of tau."""
-    law = joint.tau
-    values, probs = law.atoms()
-    total = float(np.sum(probs * np.abs(cls.leak + x * values / cls.scale) ** (-2 * gamma)))
-    if probs.sum() > 1 - 1e-12:
-        return total
-    pole, tail = -cls.leak * cls.scale / x, -2 * gamma
-    lo, hi = law.ppf(np.array([1e-12, 1 - 1e-12]))
-    for sign, reach in ((1, hi - pole), (-1, pole - lo)):
-        if reach > 0:
-            got = quad(lambda t, sign=sign: law.pdf(pole + sign * t), 0, reach, weight="alg", wvar=(tail, 0))[0]
-            total += np.abs(x / cls.scale) ** tail * got
-    return total
-
-
 def _bound(cls, z):
+    """Below 1: ``z`` is outside the support (:func:`rmtlib.support_bound`, here over twenty values of t)."""
     best = np.full(len(z), np.inf)
     rules = [cls.rule(i, z, 1) for i in range(len(cls.members))]
     for t in np.linspace(0.05, 1.0, 20):
@@ -720,13 +583,14 @@ def _solve_class(cls, z, quantity, tol):
     slopes: dict[int, np.ndarray] = {}
     lost_before = np.zeros(count, bool)
     todo, previous = np.arange(count), np.full(count, np.nan, complex)
-    grids = [_Grid(*size) for size in (_LARGE_GRIDS if cls.fewest > _MANY else _GRIDS)]
+    sizes = _LARGE_GRIDS if cls.fewest > _MANY else _GRIDS
+    grids = [_Grid(level, sizes) for level in range(len(sizes))]
     for level, grid in enumerate(grids):
         batch = max(2, _BATCH // (size * sides * grid.n))
         got, scale = np.empty(len(todo), complex), np.empty(len(todo))
         for low in range(0, len(todo), batch):
             rows = todo[low : low + batch]
-            cmap = _Map(cls, grid, cls.gap_multipliers(z[rows], grid, level))
+            cmap = _Map(cls, grid, cls.gap_multipliers(z[rows], grid))
             cold = _guess(cls, grid, start[:, :, rows], atoms)
             first = cold if level == 0 else _interpolate(grids[level - 1], [slopes[r] for r in rows], grid)
             if level == 0:  # the first grid only feeds the second
@@ -860,7 +724,7 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
     Solution
         ``error`` estimates what refining the grid, the nodes in tau and the iteration would still change. Outside
         the support ``g = sum_a f_a <tau/(leak + z tau)>`` and the density is 0. On the bar inside the support the
-        planar density is infinite (``Status.SINGULAR``; :func:`divergence` says how); the resolvent there is the mean
+        planar density is infinite (``Status.SINGULAR``; :func:`rmtlib.theory.divergence.divergence` says how); the resolvent there is the mean
         of its two sides.
 
     Raises

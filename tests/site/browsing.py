@@ -25,7 +25,7 @@ def missing(what: str):
 
 
 def pages() -> list[str]:
-    skip = {"_static", "_sources", "mathjax"}
+    skip = {"_static", "_sources", "mathjax", "lite"}
     found = (p.relative_to(HTML) for p in HTML.rglob("*.html"))
     return sorted(p.as_posix() for p in found if p.parts[0] not in skip)
 

@@ -113,7 +113,7 @@ def test_internal_links_resolve():
             target, anchor = urldefrag(urljoin(path, link["href"]))
             if urlsplit(target).scheme or not link["href"].strip("#"):
                 continue
-            target = unquote(target)
+            target = unquote(target.partition("?")[0])
             if target.endswith("/"):
                 target += "index.html"
             if not (HTML / target).is_file() or Path(target).is_absolute():
