@@ -1,13 +1,22 @@
 """The equations of the book as sympy objects; importable with sympy alone."""
 
+from . import derivation as derivation
 from . import equations as equations
+from . import functional as functional
 from . import grassmann as grassmann
+from . import sparse as sparse
 from . import superspace as superspace
+from .derivation import *  # noqa: F403
+from .derivation import __all__ as _derivation
 from .equations import *  # noqa: F403
 from .equations import __all__ as _equations
+from .functional import *  # noqa: F403
+from .functional import __all__ as _functional
 from .grassmann import *  # noqa: F403
 from .grassmann import __all__ as _grassmann
+from .sparse import *  # noqa: F403
+from .sparse import __all__ as _sparse
 from .superspace import *  # noqa: F403
 from .superspace import __all__ as _superspace
 
-__all__ = [*_equations, *_grassmann, *_superspace]
+__all__ = [*_equations, *_grassmann, *_superspace, *_derivation, *_functional, *_sparse]

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 # Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
-_METHODS = {Ensemble: ("dense", "saddle", "single-defect"), Network: ("exact",)}
+_METHODS = {Ensemble: ("dense", "saddle", "population-dynamics", "single-defect"), Network: ("cavity", "exact")}
 
 
 def _points(z) -> np.ndarray:
@@ -152,12 +152,15 @@ def resolvent(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **option
         A law (limit of infinite size) or one matrix.
     z : array_like of complex
         Points of the complex plane (units of 1/tau).
-    method : {None, "saddle", "dense", "single-defect", "exact"}
+    method : {None, "saddle", "population-dynamics", "dense", "single-defect", "cavity", "exact"}
         ``"saddle"`` (default for sparse ensembles): the functional saddle point, exact in the limit at any mean
-        degree (:mod:`rmtlib.theory.saddle`). ``"dense"``: the self-consistent equations; exact in the limit for dense
-        blocks, for sparse ones the large-degree approximation, also known as their effective medium.
+        degree (:mod:`rmtlib.theory.saddle`). ``"population-dynamics"``: the same limit by sampling, with statistical
+        errors (:mod:`rmtlib.theory.population_dynamics`). ``"dense"``: the self-consistent equations; exact in the
+        limit for dense blocks, for sparse ones the large-degree approximation, also known as their effective medium.
         ``"single-defect"``: one unit with its true synapses in that medium (sparse ensembles, an approximation:
-        :mod:`rmtlib.theory.single_defect`). ``"exact"``: linear algebra on a Network.
+        :mod:`rmtlib.theory.single_defect`). ``"cavity"`` (default for a Network): message passing on its graph, as if
+        that were a tree; exact up to what its loops do (:mod:`rmtlib.theory.cavity`). ``"exact"``: dense linear algebra
+        on a Network.
     eta : float or complex
         Regulariser of the Hermitized resolvent, real part >= 0 (dimensionless, as ``leak + z tau`` is);
         0 is the limit from above.
@@ -223,8 +226,8 @@ def density(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **options)
     x, z, method, tol, throw, n, options
         As for :func:`resolvent`; ``tol`` is relative to the density.
     eta : float
-        0 for the density of the limit. A Network needs ``eta > 0`` (its spectrum is a set of points):
-        the density regularised at that scale.
+        0 for the density of the limit; for a Network the smooth density that the cavity method gives on its graph.
+        ``method="exact"`` needs ``eta > 0`` (the spectrum is a set of points): the density regularised at that scale.
 
     Returns
     -------
@@ -234,7 +237,7 @@ def density(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **options)
     Raises
     ------
     NotApplicableError
-        A Network at ``eta = 0``; a symmetric ensemble (Wigner), whose spectrum lies on a line: its density
+        ``method="exact"`` at ``eta = 0``; a symmetric ensemble (Wigner), whose spectrum lies on a line: its density
         is ``rmt.bar(x).density``.
 
     Examples
