@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mpmath
 import pytest
 import sympy as sp
 
+import rmtlib
 from rmtlib.errors import NotApplicableError, ValidationError
 from rmtlib.symbolic import (
     AbsSquare,
@@ -63,6 +65,31 @@ def test_needs_sympy_alone():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[0] == "1/(pi*sigma**2)"
+
+
+def test_runs_where_nothing_else_is_installed(tmp_path):
+    """A path that holds sympy, mpmath and rmtlib, without site-packages: what a page in a browser has."""
+    for package in (sp, mpmath, rmtlib):
+        home = Path(package.__file__).parent
+        (tmp_path / home.name).symlink_to(home, target_is_directory=True)
+    code = (
+        "import importlib.util, sys\n"
+        "assert not any(importlib.util.find_spec(name) for name in ('numpy', 'scipy', 'matplotlib', 'tqdm'))\n"
+        "from rmtlib.symbolic import *\n"
+        "space = Superspace('S', 'psi')\n"
+        "print(space.gaussian(3 * Supermatrix.identity(space.algebra, 1, 1), space.norm + 1))\n"
+        "print(Algebra('a b').generators[1] * 2, dense_u_equation().rhs)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["1", "2*b", "1"]
 
 
 # ---------------------------------------------------------------- the bracket

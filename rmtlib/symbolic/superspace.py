@@ -394,8 +394,9 @@ class Superspace:
         if isinstance(value, Supermatrix):
             result = value
         elif isinstance(value, sp.MatrixBase):
-            zeros = sp.zeros(*value.shape)
-            result = Supermatrix(self.algebra, ((value, zeros), (zeros, value)))
+            p, q = self.dimension
+            zeros = sp.zeros(*value.shape) if p and q else []
+            result = Supermatrix(self.algebra, ((value if p else [], zeros), (zeros, value if q else [])))
         else:
             result = Supermatrix(self.algebra, value)
         if result.dimensions != (self.dimension, self.dimension):
