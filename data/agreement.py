@@ -123,7 +123,7 @@ def shares(net, radii):
 
 
 def samples(stored):
-    for k, name in enumerate(SAMPLED):
+    for name in SAMPLED:
         ens = ENSEMBLES[name]
         radii = radii_of(ens)
         theory, error = in_discs(ens, radii, tol=1e-5)
@@ -166,9 +166,7 @@ def slope(z, strength, kurtosis, nodes=200):
             low, high = (u, high) if strength * p @ (1 / (u + b2)) > 1 else (low, u)
         d, r = u + b2, tau / a
         first = 2 * u * (p @ d**-2.0) * (p @ (r * b2 / d**3))
-        out.append(
-            kurtosis * strength**2 * u * (first - (p @ ((u - b2) / d**3)) * (p @ (r * b2 / d**2)))
-        )
+        out.append(kurtosis * strength**2 * u * (first - (p @ ((u - b2) / d**3)) * (p @ (r * b2 / d**2))))
     return np.array(out)
 
 
