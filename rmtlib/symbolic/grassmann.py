@@ -145,7 +145,7 @@ class Algebra:
                 raise ValidationError(f"an element over {value.algebra.names} does not belong to {self!r}")
             return value
         try:
-            value = sp.sympify(value)
+            value = sp.sympify(value, strict=True)
         except sp.SympifyError as error:
             raise ValidationError(f"{value!r} is not a coefficient: numbers and sympy expressions are") from error
         if not isinstance(value, sp.Expr) or not value.is_commutative:
