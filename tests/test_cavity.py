@@ -7,7 +7,6 @@ import pytest
 from scipy import stats
 
 import rmtlib as rmt
-
 from rmtlib.theory import cavity, exact
 
 BETA = {"tau": stats.beta(2, 2, loc=0.5, scale=1.5), "gain": stats.beta(2, 3, loc=0.3, scale=0.7)}
