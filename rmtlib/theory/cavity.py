@@ -33,15 +33,21 @@ the last from the differentiated equations, which are linear: no finite differen
 messages between components are dropped. A unit on no cycle contributes exactly ``tau_i/a_i``. A component that is
 one directed cycle (or one reciprocal pair) has ``(B^-1)_ii = 1/(a_i (1 - prod_k b_k/a_k))``, used as it is. In every
 other one ``X -> k X, Y -> Y/k`` is a zero mode; it is fixed in each sweep by ``sum g1 = sum g2``, which holds exactly
-for eta > 0 (there for the components of the undirected graph). Outside the support ``X Y = 0`` and
-``g = <tau/a>`` (with reciprocal pairs ``<tau/A>``).
+for eta > 0 (there for the components of the undirected graph). Each component has an edge of its own, where small X
+and Y neither grow nor decay from sweep to sweep (without pairs: spectral radius of ``b_ij^2/|a_j|^2`` equal to 1). A
+power iteration tells on which side z is: outside ``X Y = 0`` and the component contributes ``tau/a`` (with pairs
+``tau/A``); inside ``X = Y = 0`` is a solution too, which is avoided.
 
 **How.** A sweep updates the u, then the v, in time linear in the number of synapses; Anderson mixing accelerates
 it. It stops when the residual of the equations times the amplification seen on the way, ``|g_k - g|/residual_k`` at its
-largest, is below the tolerance. That is the error stated. *It is the error of the iteration and does not include
-what the loops of the graph do*: on trees and forests the result is exact; on a random graph of n units the
-resolvent differs from the exact one by O(1/n) at fixed eta > 0, and as eta -> 0 the theory gives a smooth density
-where the exact spectrum is a set of points.
+largest, is below the tolerance; a few plain sweeps must then confirm that the equations keep the solution. That is the
+error stated. *It is the error of the iteration and does not include what the loops of the graph do*: on trees and
+forests the result is exact; on a random graph of n units the resolvent differs from the exact one by O(1/n) at fixed
+eta > 0, and as eta -> 0 the theory gives a smooth density where the exact spectrum is a set of points.
+
+**Where it fails**, with the status that says so: near the edge of a component, within the tolerance times its
+amplification; and where one cycle alone is supercritical, at mean degrees below 2 or so (freezing): X Y
+grows without bound on it, as it does on the ring. There eta > 0 has an answer.
 
 Sources: Rogers and Perez Castillo, Phys. Rev. E 79, 012101 (2009), for the equations; Metz, Neri and Rogers, J. Phys. A
 52, 434003 (2019), for a review with reciprocal pairs; Walker and Ni, SIAM J. Numer. Anal. 49, 1715 (2011), for Anderson
@@ -51,6 +57,7 @@ mixing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -63,7 +70,7 @@ from ..solve import Solution, Status, finish
 
 __all__ = ["LocalResolvent", "local", "solve"]
 
-_DEPTH = 8  # images kept by the mixing
+_DEPTH = 6  # images kept by the mixing
 _ROWS = 1 << 18  # numbers in one array of the state, over all points solved together
 _PATIENCE = 40, 400  # sweeps without halving the residual: until plain sweeps, until a point is given up
 _BLOCK = 1 << 15  # numbers handled at a time: what stays in the cache
@@ -157,7 +164,7 @@ class _Graph:
         return values if len(values) == 1 else np.repeat(values, self.size, axis=0)
 
     def on_edges(self, values, unit):
-        return values if len(values) == 1 else values[unit]
+        return values if len(values) == 1 else values.take(unit, axis=0)
 
 
 # --- the equations -------------------------------------------------------------------------------------
@@ -165,23 +172,23 @@ class _Graph:
 
 def _message(b2, ratio, field, eta, unit, old, out):
     """``b^2/(ratio + field - old)``, ratio and field at the unit, a block of edges at a time."""
-    step = max(1, _BLOCK // field.shape[1])
+    step = max(1, _BLOCK // max(1, field.shape[1]))
     for low in range(0, len(unit), step):
         at = slice(low, low + step)
-        part = field[unit[at]]
+        part = field.take(unit[at], axis=0)
         part -= old[at]
         if np.imag(eta) == 0:
             np.maximum(part, eta, out=part)  # all that is left of a unit with one synapse is rounding
-        part += ratio[unit[at]]
+        part += ratio.take(unit[at], axis=0)
         np.divide(b2[at], part, out=out[at])
 
 
 def _message_slope(b2, message, field, unit, old, out):
     """Derivative of ``_message``: ``-(message^2/b^2)(field' at the unit - old')``."""
-    step = max(1, _BLOCK // field.shape[1])
+    step = max(1, _BLOCK // max(1, field.shape[1]))
     for low in range(0, len(unit), step):
         at = slice(low, low + step)
-        part = field[unit[at]]
+        part = field.take(unit[at], axis=0)
         np.subtract(old[at], part, out=part)
         part *= message[at] ** 2 / b2[at]
         out[at] = part
@@ -195,11 +202,14 @@ class _Cavity:
 
     def __init__(self, graph, tau, a, conj, eta, relative):
         self.graph, self.tau, self.a, self.conj, self.eta = graph, tau, a, conj, eta
+        self.least = np.zeros((len(graph.start), a.shape[1]))  # of sum X Y/D in a class: below it has fallen to 0
         self.relative = relative  # residual: per class, relative to X Y; otherwise relative to |a|^2 + X Y
         self.real = np.imag(eta) == 0
 
     def take(self, keep):
-        return _Cavity(self.graph, self.tau, self.a[:, keep], self.conj[:, keep], self.eta, self.relative)
+        new = _Cavity(self.graph, self.tau, self.a[:, keep], self.conj[:, keep], self.eta, self.relative)
+        new.least = self.least[:, keep]
+        return new
 
     def start(self):
         g, count = self.graph, self.a.shape[1]
@@ -231,7 +241,9 @@ class _Cavity:
         """Fields of j without i, for each reciprocal synapse j -> i."""
         g = self.graph
         j = g.source[g.plain :]
-        x, y, a, ac = x[j] - u[g.back], y[j] - v, a[j] + c[g.back], ac[j] + cc[g.back]
+        at = partial(np.take, indices=j, axis=0)
+        back = partial(np.take, indices=g.back, axis=0)
+        x, y, a, ac = at(x) - back(u), at(y) - v, at(a) + back(c), at(ac) + back(cc)
         if self.real:  # rounding
             x, y = np.maximum(x, self.eta), np.maximum(y, self.eta)
         return x, y, a, ac, self.size(a, ac) + x * y
@@ -265,14 +277,16 @@ class _Cavity:
         full = d + x1 * y1
         g1, g2 = y1 / full, x1 / full
         defect = [(x1 - x) * g1, (y1 - y) * g2]
+        size = g.per_class(np.abs(x1 * g1))
         if self.relative:
-            size = np.maximum(g.per_class(np.abs(x1 * g1)), 1e-300)
+            size = np.maximum(size, 1e-300)
             change = np.max([np.max(g.per_class(np.abs(part)) / size, axis=0) for part in defect], axis=0)
         else:
             change = np.max([np.mean(np.abs(part), axis=0) for part in defect], axis=0)
         if pairs:
             defect += [(a - old[0]) * ac / full, (ac - old[1]) * a / full]
             change = change + sum(np.mean(np.abs(part), axis=0) for part in defect[2:])
+        change = np.where(np.any(size < self.least, axis=0), np.inf, change)
         value = np.mean(self.tau * ac / full, axis=0)
         return value, np.mean(self.tau / np.sqrt(np.abs(full)), axis=0), change, defect
 
@@ -330,10 +344,12 @@ class _Cavity:
         level = g.per_class(small**2) / g.per_class(small) / growth**2
         scale = np.sqrt(np.where(radius > 1, np.minimum(radius - 1, 3.0), 0.0) / level)
         self.rescale(state, scale, scale)
+        self.least = np.where(scale > 0, 1e-3 * g.per_class(small) / growth**2 * scale**2, 0.0)
         unclear = ~np.all([np.all(np.isfinite(part), axis=0) for part in state], axis=0)
         if np.any(unclear):
             for part, new in zip(state, self.start(), strict=True):
                 part[:, unclear] = new[:, unclear]
+            self.least[:, unclear] = 0.0
         doubt = np.where((radius < 1) & (calm < 3), 50 * np.abs(step), 0.0)
         return state, np.max(doubt, axis=0)
 
@@ -367,7 +383,9 @@ class _Slope:
         g, (x, y, a, ac, _) = self.base.graph, self.fields
         j = g.source[g.plain :]
         x, y, a, ac, full = self.base.pair(x, y, a, ac, self.state[4], self.state[3], *self.state[5:])
-        dx, dy, da, dac = dx[j] - du[g.back], dy[j] - dv, da[j] + dc[g.back], dac[j] + dcc[g.back]
+        at = partial(np.take, indices=j, axis=0)
+        back = partial(np.take, indices=g.back, axis=0)
+        dx, dy, da, dac = at(dx) - back(du), at(dy) - dv, at(da) + back(dc), at(dac) + back(dcc)
         rate = (da * ac + a * dac + dx * y + x * dy) / full
         return tuple((slope - value * rate) / full for value, slope in ((x, dx), (y, dy), (a, da), (ac, dac)))
 
@@ -500,7 +518,7 @@ def _iterate(problem, x, tol, sweeps, report=None, limit=np.inf, nonlinear=False
         image = [ring[slot] for ring in images]
         values[k], scale, sizes[k], defect = problem.sweep(x, image)
         gain = np.abs(values[:k] - values[k]) / sizes[:k]
-        error = 2 * np.max(gain, axis=0, initial=0.0) * sizes[k] + 1e-15 * scale
+        error = 2 * np.max(gain, axis=0, initial=0.0) * sizes[k] + 1e-14 * scale
         lost = ~np.isfinite(values[k]) | ~np.isfinite(sizes[k])
         error[lost], sizes[k, lost] = np.inf, np.inf
         halved = sizes[k] < 0.5 * mark
@@ -585,7 +603,7 @@ class _Part:
         if len(graph.left_out):
             alone = _alone(graph, tau, a)
             value = np.sum(alone, axis=0) / net.n
-        error = 1e-15 * np.sum(np.abs(alone), axis=0) / net.n
+        error = 1e-14 * np.sum(np.abs(alone), axis=0) / net.n
         wrong, failed, units, slopes = np.zeros(count), np.zeros(count, bool), None, None
         if graph.n:
             at = graph.units
@@ -688,9 +706,9 @@ def solve(net: Network, z, quantity, eta=0.0, tol=None, n=None, *, sweeps=3000, 
 
     Notes
     -----
-    Points are solved together while an array of the state, ``2 n + synapses`` numbers a point (three times that for
-    reciprocal synapses), stays below 262144 numbers, else one by one. About 25 such arrays exist at a time (50 for the
-    density): 8 million synapses take 2.9 GB (5 GB).
+    Points are solved together while the state, ``2 n + synapses`` numbers a point (six more for a reciprocal
+    synapse), stays below 262144 numbers, else one by one. About 15 states exist at a time (for the density 30), so
+    that memory is linear in the synapses: 8 million take 2 GB (4 GB).
 
     Examples
     --------
@@ -714,9 +732,10 @@ class LocalResolvent:
         ``tau_i (B^-1)_ii``, whose mean over the units is the resolvent; units of tau.
     g1, g2 : ndarray
         ``G_ii`` of the first and of the second block, ``eta (eta^2 + B B^+)^-1_ii`` and ``eta (eta^2 + B^+ B)^-1_ii``.
-        Real for real eta. At small eta ``g2`` weighs units as right eigenvectors of J with eigenvalues about z do,
-        ``|r_i|^2``, and ``g1`` as left ones do, ``|tau_i l_i|^2``. At eta = 0, where only their product
-        has a meaning, ``sum g1 = sum g2`` in each strongly connected component; both are 0 outside its support.
+        Real for real eta. At small eta ``g2`` weighs units as the right eigenvectors r of J with eigenvalues near z
+        do, ``|r_i|^2``, and ``tau_i^2 g1`` as the left ones do. At eta = 0 only their product has a scale:
+        ``sum g1 = sum g2`` in each strongly connected component, and 0 outside its support. Units in no such component
+        have 0 there; which of them are driven, or drive, a component shows at small eta > 0.
     density : ndarray of float, or None
         ``(1/pi) dg_i/dconj(z)``, whose mean is the density; units of tau^2. None for complex eta.
     solution : Solution
