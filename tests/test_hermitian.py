@@ -158,7 +158,7 @@ def test_hammerstein_against_population_dynamics(name):
     )
     # four 95% intervals, seeds fixed: 1.5 of them
     assert np.all(np.abs(a.value - b.value) <= 1.5 * b.error + a.error)
-    assert np.max(b.error / b.value) < 0.02
+    assert np.max(b.error / b.value) < 0.03  # an error that is itself of use
 
 
 @pytest.mark.parametrize("name", CASES)
