@@ -539,12 +539,12 @@ def _classes(ens):
         mixed = "this ensemble has dense and sparse blocks" if not ens.is_dense else "all synapses are dense"
         raise NotApplicableError(
             f'{mixed}: method="saddle" is for a finite mean degree in every block; use method="dense"'
-            + ("" if ens.is_dense else " (large mean degree), or the eigenvalues of samples")
+            + ("" if ens.is_dense else " (large mean degree), or a sample")
         )
     if ens._pairs:
         raise NotApplicableError(
             'reciprocal synapses need messages that are 2 x 2 matrices, which method="saddle" does not have: use '
-            'method="dense" (large mean degree), or the eigenvalues of samples'
+            'method="dense" (large mean degree), or method="cavity" on a sample'
         )
     sys = _dense.system(ens)  # raises for a fixed probability: no degree in the limit
     return sys, [_Class(ens, sys, members) for members in sys.classes]
@@ -770,8 +770,8 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
     """
     if eta != 0:
         raise NotApplicableError(
-            'method="saddle" is the limit eta -> 0; for another eta use method="dense" (large mean degree) or the '
-            "resolvent of a sample"
+            'method="saddle" is the limit eta -> 0; for another eta use method="population-dynamics", or the cavity '
+            "equations of a sample"
         )
     tol = (1e-8 if quantity == "resolvent" else 1e-6) if tol is None else tol
     ens = _with_degrees(ens, n)
