@@ -154,7 +154,7 @@ def _moment(kernel, source, alive):
     out = np.zeros(len(source))
     at = np.flatnonzero(alive)
     inner = kernel[np.ix_(at, at)]
-    if np.max(np.abs(np.linalg.eigvals(inner))) >= 1:
+    if np.max(np.abs(np.linalg.eigvals(inner))) >= 1 - 1e-12:
         out[at] = np.inf
     else:
         out[at] = np.linalg.solve(np.eye(len(at)) - inner, source[at])
