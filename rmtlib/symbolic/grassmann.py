@@ -61,7 +61,7 @@ def _bar(name: str) -> str:
 
 
 def _names(names: str | Iterable[str]) -> list[str]:
-    """Names from a string as :func:`sympy.symbols` reads it, or as they are."""
+    """Names from a string as ``sympy.symbols`` reads it, or as they are."""
     return [s.name for s in sp.symbols(names, seq=True)] if isinstance(names, str) else list(names)
 
 
@@ -71,7 +71,7 @@ class Algebra:
     Parameters
     ----------
     generators : str or iterable of str
-        Names, separated by spaces or commas, ranges as in :func:`sympy.symbols` (``"theta1:4"``). Their order is
+        Names, separated by spaces or commas, ranges as in ``sympy.symbols`` (``"theta1:4"``). Their order is
         that of the canonical blades.
     pairs : mapping, optional
         ``{name: name of its conjugate}``; see also :meth:`complex`.
@@ -145,7 +145,7 @@ class Algebra:
                 raise ValidationError(f"an element over {value.algebra.names} does not belong to {self!r}")
             return value
         try:
-            value = sp.sympify(value)
+            value = sp.sympify(value, strict=True)
         except sp.SympifyError as error:
             raise ValidationError(f"{value!r} is not a coefficient: numbers and sympy expressions are") from error
         if not isinstance(value, sp.Expr) or not value.is_commutative:
