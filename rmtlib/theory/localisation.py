@@ -57,7 +57,7 @@ def edge_ipr(ens: Ensemble, z, side: str = "right", population: str | None = Non
     -------
     float
         2 (complex) or 3 (real) for a Gaussian vector; ``inf`` where the fourth moment diverges, in a finite network a value
-        that grows with n (:func:`rmtlib.tail_exponent`).
+        that grows with n (:func:`rmtlib.theory.tail_exponent`).
 
     Raises
     ------
