@@ -20,6 +20,7 @@ class Status(IntEnum):
     NOT_CONVERGED = 1
     QUADRATURE = 2
     SINGULAR = 3
+    STATISTICS = 4
 
     @property
     def message(self) -> str:
@@ -40,6 +41,11 @@ _MESSAGES = {
     Status.SINGULAR: (
         "the resolvent is infinite here: the point is an eigenvalue of the matrix or, for an ensemble, an atom of the "
         "spectrum (-leak/tau of units whose tau law has an atom); move the point"
+    ),
+    Status.STATISTICS: (
+        "the statistical error is above the tolerance, or averages do not settle: allow more sweeps= or loosen tol; next "
+        "to the spectral edge relaxation is slow, and on the bar and at low degree the laws are broad: use "
+        'method="saddle" or move the point'
     ),
 }
 

@@ -9,7 +9,7 @@ from scipy import stats
 import rmtlib as rmt
 from rmtlib.errors import NotApplicableError
 from rmtlib.laws import Discrete
-from rmtlib.theory import saddle, single_defect
+from rmtlib.theory import single_defect
 
 TAU, GAIN = stats.beta(2, 2, loc=0.5, scale=1.5), stats.beta(2, 3, loc=0.3, scale=0.7)
 
@@ -90,7 +90,7 @@ def test_between_effective_medium_and_exact():
     z = np.array([-0.8 + 0.3j, -0.8 + 0.8j, -0.5 + 0.2j])
     for degree in (4, 10, 40):
         ens = one(stats.norm(0, 1.8 / degree**0.5), degree)
-        exact = saddle.resolvent(ens, z).value
+        exact = rmt.resolvent(ens, z, method="saddle").value
         medium, defect = (np.abs(rmt.resolvent(ens, z, method=m).value - exact) for m in ("dense", "single-defect"))
         assert np.all(defect < 0.7 * medium)
         # both of order 1/c: seen to lie between 0.1 and 2 over c
@@ -100,7 +100,7 @@ def test_between_effective_medium_and_exact():
 def test_outside_the_support_and_conjugation():
     ens = one(stats.norm(0, 0.9), 4)
     outside = solve(ens, [3.0, 3 + 1j])
-    exact = saddle.resolvent(ens, [3.0, 3 + 1j]).value
+    exact = rmt.resolvent(ens, [3.0, 3 + 1j], method="saddle").value
     assert np.max(np.abs(outside.value - exact)) < 1e-10  # analytic there: both are <tau/(1 + z tau)>
     assert np.all(solve(ens, [3.0, 3 + 1j], "density").value == 0)
     z = -0.6 + 0.35j

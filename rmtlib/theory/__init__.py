@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
-_METHODS = {Ensemble: ("dense", "saddle", "single-defect"), Network: ("cavity", "exact")}
+_METHODS = {Ensemble: ("dense", "saddle", "population-dynamics", "single-defect"), Network: ("cavity", "exact")}
 
 
 def _points(z) -> np.ndarray:
@@ -144,10 +144,11 @@ def resolvent(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **option
         A law (limit of infinite size) or one matrix.
     z : array_like of complex
         Points of the complex plane (units of 1/tau).
-    method : {None, "saddle", "dense", "single-defect", "cavity", "exact"}
+    method : {None, "saddle", "population-dynamics", "dense", "single-defect", "cavity", "exact"}
         ``"saddle"`` (default for sparse ensembles): the functional saddle point, exact in the limit at any mean
-        degree (:mod:`rmtlib.theory.saddle`). ``"dense"``: the self-consistent equations; exact in the limit for dense
-        blocks, for sparse ones the large-degree approximation, also known as their effective medium.
+        degree (:mod:`rmtlib.theory.saddle`). ``"population-dynamics"``: the same limit by sampling, with statistical
+        errors (:mod:`rmtlib.theory.population_dynamics`). ``"dense"``: the self-consistent equations; exact in the
+        limit for dense blocks, for sparse ones the large-degree approximation, also known as their effective medium.
         ``"single-defect"``: one unit with its true synapses in that medium (sparse ensembles, an approximation:
         :mod:`rmtlib.theory.single_defect`). ``"cavity"`` (default for a Network): message passing on its graph, as if
         that were a tree; exact up to what its loops do (:mod:`rmtlib.theory.cavity`). ``"exact"``: dense linear algebra

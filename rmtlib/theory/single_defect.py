@@ -179,7 +179,9 @@ class _Medium:
 
     def newton(self, state, limit=30):
         """``state`` at the solution, residual, steps. The gauge X -> kX, Y -> Y/k is left where the start had it."""
-        for count in range(1, limit + 1):
+        steps = 0
+        while steps < limit:
+            steps += 1
             value, jacobian, _, _ = self.linear(state)
             residual = np.max(np.abs(value), -1)
             if np.all(residual < 1e-13):
@@ -189,7 +191,7 @@ class _Medium:
             state = state + np.moveaxis(change.reshape(len(change), 2, -1), 1, 0)
         if self.map.sides == 1:  # one population: the gauge X = Y
             state = np.broadcast_to(state.mean(0), state.shape)
-        return state, residual, count
+        return state, residual, steps
 
     def observable(self, state, quantity):
         """``g``, or its derivative over pi."""
