@@ -853,15 +853,26 @@ class EmpiricalJoint(JointLaw):
         return f"EmpiricalJoint({self._tau.size} pairs)"
 
 
-def mixed_moment(first: Law, second: Law, correlation: float) -> float:
-    """E[x y] for laws of x and y joined by a Gaussian copula.
+def mixed_moment(first: Law, second: Law, correlation: float, powers: tuple[int, int] = (1, 1)) -> float:
+    """E[x^p y^q] for laws of x and y joined by a Gaussian copula.
 
-    Exact, mean * mean + correlation * std * std, when both are normal; by the trapezoidal rule in
-    the two latent normals otherwise. Atoms are allowed only at correlation 0.
+    By the trapezoidal rule in the two latent normals, exact when both laws are normal. Atoms are allowed only at
+    correlation 0, where the moment factorises.
     """
+    p, q = powers
     if correlation == 0.0:
-        return first.mean() * second.mean()
+        return power_mean(first, p) * power_mean(second, q)
     z, weights = GaussianCopula._normal_rule(201)
     x = first.from_normal(z)
     y = second.from_normal(correlation * z[:, None] + np.sqrt(1 - correlation**2) * z)
-    return float(weights @ (x * (y @ weights)))
+    return float(weights @ (x**p * (y**q @ weights)))
+
+
+def power_mean(law: Law, p: int) -> float:
+    """E[x^p], with the sign of x."""
+    if p == 1:
+        return law.mean()
+    if p % 2 == 0:
+        return float(np.real(law.moment(p)))
+    values, weights = law.nodes(48)
+    return float(weights @ values**p)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import ConvergenceError
 
-__all__ = ["Solution", "Status", "anderson", "bracketed_root", "finish"]
+__all__ = ["Solution", "Status", "anderson", "bracketed_root", "finish", "newton_krylov"]
 
 
 class Status(IntEnum):
@@ -40,7 +40,8 @@ _MESSAGES = {
     ),
     Status.SINGULAR: (
         "the resolvent is infinite here: the point is an eigenvalue of the matrix or, for an ensemble, an atom of the "
-        "spectrum (-leak/tau of units whose tau law has an atom); move the point"
+        "spectrum (-leak/tau of units whose tau law has an atom); move the point. The planar density of a sparse "
+        "ensemble is infinite, though integrable, on all of the bar inside the support: move off the real axis"
     ),
     Status.STATISTICS: (
         "the statistical error is above the tolerance, or averages do not settle: allow more sweeps= or loosen tol; next "
@@ -308,3 +309,106 @@ def anderson(func, start, tol=1e-12, depth=6, limit=300, plain=3, patience=20):
             for i in range(m):
                 x = x - gamma[:, i, None] * xs[i]
     return answer, residual, sweeps
+
+
+def newton_krylov(func, start, tol=1e-12, steps=25, basis=120, forcing=1e-3):
+    r"""Solve ``x = func(x)`` for many independent problems at once by Newton's method, each step by GMRES.
+
+    The step ``d`` of :math:`(1 - F'(x))\,d = F(x) - x` is sought in the Krylov space of the residual, with
+    :math:`F'(x) v \approx (F(x + \epsilon v) - F(x))/\epsilon`, and halved until the residual falls. Where
+    :func:`anderson` crawls, because an eigenvalue of ``F'`` is near 1, it still converges quadratically.
+
+    Parameters
+    ----------
+    func : callable
+        As for :func:`anderson`.
+    start : ndarray
+        Problems are on axis -2.
+    tol : float
+        A problem stops when ``max|func(x) - x| <= tol max|x|``.
+    steps, basis : int
+        Newton steps allowed, and size of the Krylov space.
+    forcing : float
+        Relative residual to which each linear system is solved.
+
+    Returns
+    -------
+    x, residual, calls : ndarrays
+        As for :func:`anderson`; ``calls`` counts evaluations of ``func``.
+
+    References
+    ----------
+    Knoll and Keyes, J. Comput. Phys. 193, 357 (2004).
+
+    Examples
+    --------
+    >>> x, residual, calls = newton_krylov(lambda x, rows: np.cos(x), np.ones((2, 1)))
+    >>> print(x.ravel().round(8))
+    [0.73908513 0.73908513]
+    """
+    axes = tuple(i for i in range(start.ndim) if i != start.ndim - 2)
+
+    def residual_of(x, rows):
+        r = func(x, rows) - x
+        with np.errstate(invalid="ignore", over="ignore"):
+            size = np.max(np.abs(r), axis=axes) / (np.max(np.abs(x), axis=axes) + 1e-300)
+        return r, np.where(np.isfinite(size), size, np.inf)
+
+    count = start.shape[-2]
+    x, calls, stuck = np.array(start), np.ones(count, int), np.zeros(count, bool)
+    r, residual = residual_of(x, np.arange(count))
+    for _ in range(steps):
+        rows = np.flatnonzero((residual > tol) & np.isfinite(residual) & ~stuck)
+        if not rows.size:
+            break
+        at, rhs = x[..., rows, :], r[..., rows, :]
+        reach = 1e-8 * np.max(np.abs(at), axis=axes)
+
+        def apply(v, at=at, rhs=rhs, rows=rows, reach=reach):
+            eps = (reach / (np.max(np.abs(v), axis=axes) + 1e-300))[:, None]
+            return v - (func(at + eps * v, rows) - at - rhs) / eps
+
+        step, used = _gmres(apply, rhs, basis, forcing)
+        calls[rows] += used
+        todo, factor = np.arange(len(rows)), 1.0
+        while todo.size and factor > 1e-2:
+            new = at[..., todo, :] + factor * step[..., todo, :]
+            new_r, new_size = residual_of(new, rows[todo])
+            calls[rows[todo]] += 1
+            good = new_size < (1 - 0.1 * factor) * residual[rows[todo]]
+            put = rows[todo[good]]
+            x[..., put, :], r[..., put, :], residual[put] = new[..., good, :], new_r[..., good, :], new_size[good]
+            todo, factor = todo[~good], 0.5 * factor
+        stuck[rows[todo]] = True
+    return x, residual, calls
+
+
+def _gmres(apply, rhs, basis, forcing):
+    """Solutions of ``apply(v) = rhs`` (problems on axis -2) in a Krylov space, and the number of products."""
+    axes = list(range(rhs.ndim))
+    count = rhs.shape[-2]
+
+    def inner(p, q):
+        return np.einsum(p, axes, q, axes, [rhs.ndim - 2])
+
+    norm = np.sqrt(inner(rhs, rhs))
+    vectors = [rhs / (norm[:, None] + 1e-300)]
+    hess = np.zeros((count, basis + 1, basis))
+    for j in range(basis):
+        v = apply(vectors[j])
+        for i in range(j + 1):
+            hess[:, i, j] = inner(v, vectors[i])
+            v = v - hess[:, i, j, None] * vectors[i]
+        hess[:, j + 1, j] = np.sqrt(inner(v, v))
+        vectors.append(v / (hess[:, j + 1, j, None] + 1e-300))
+        if j % 5 == 4 or j == basis - 1:
+            q, triangle = np.linalg.qr(hess[:, : j + 2, : j + 1])
+            target = norm[:, None] * q[:, 0, :]
+            left = np.sqrt(np.maximum(norm**2 - np.sum(target**2, -1), 0))
+            if np.all(~(left > forcing * norm)) or j == basis - 1:
+                break
+    m = j + 1
+    scale = np.max(np.abs(triangle), axis=(1, 2)) + 1e-300
+    triangle = triangle + 1e-15 * scale[:, None, None] * np.eye(m)
+    y = np.linalg.solve(triangle, target[..., None])[..., 0]
+    return sum(y[:, i, None] * vectors[i] for i in range(m)), m

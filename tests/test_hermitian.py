@@ -4,11 +4,13 @@ import doctest
 
 import numpy as np
 import pytest
+import sympy as sp
 from scipy import stats
 
+from rmtlib import symbolic
 from rmtlib.errors import ConvergenceError, NotApplicableError, ValidationError
 from rmtlib.laws import Discrete, as_law
-from rmtlib.theory import hermitian
+from rmtlib.theory import hammerstein, hermitian
 
 SKEW = Discrete([-0.5, 1.2], [0.3, 0.7])
 CASES = {
@@ -37,8 +39,9 @@ def tree_moments(c, law, matrix):
     """E (M^k)_00 on the Poisson tree, by counting closed walks, k = 1, 2, ..."""
     m = [float(np.dot(law.nodes(200)[1], law.nodes(200)[0] ** k)) for k in range(7)]
     if matrix == "adjacency":
-        m4, m6 = c * m[4] + 2 * c**2 * m[2] ** 2, c * m[6] + 6 * c**2 * m[4] * m[2] + 5 * c**3 * m[2] ** 3
-        return [0.0, c * m[2], 0.0, m4, 0.0, m6]
+        known = {"c": c, **{f"M_{j}": m[j] for j in range(1, 7)}}
+        even = [float(e.subs({s: known[s.name] for s in e.free_symbols})) for e in symbolic.tree_moments(6)]
+        return [0.0, even[0], 0.0, even[1], 0.0, even[2]]
     third = 4 * c * m[3] + 6 * c**2 * m[2] * m[1] + c**3 * m[1] ** 3
     return [c * m[1], 2 * c * m[2] + c**2 * m[1] ** 2, third]
 
@@ -96,6 +99,50 @@ def test_units():
         one = hermitian.density(x, 3.0, 1.0, matrix, eta=0.1).value
         scaled = hermitian.density(-5 * x, 3.0, -5.0, matrix, eta=0.5).value
         assert np.allclose(5 * scaled, one, rtol=1e-12)
+
+
+# --- the equation on paper and the one that runs
+
+
+def test_symbolic_series_is_that_of_the_message():
+    s = sp.Symbol("s", positive=True)
+    for matrix in ("adjacency", "laplacian"):
+        exact = sp.series(sp.exp(-s * symbolic.vertex_message(matrix)), s, 0, 5).removeO() - 1
+        assert sp.simplify(symbolic.hammerstein_series(matrix, 4) - exact) == 0
+
+
+@pytest.mark.parametrize("matrix", ["adjacency", "laplacian"])
+def test_numerical_kernel_is_the_symbolic_equation(matrix):
+    # F = exp(-t Omega): the right side of the Hammerstein equation is c <exp(-s m) - 1>
+    z, omega, law = np.array([0.7 + 0.5j]), 1.4 + 0.6j, Discrete([-0.5, 1.2], [0.3, 0.7])
+    grid = hammerstein._Grid(64.0, 30.0)
+    equation = hammerstein._Equation(grid, z, 2.0, law, matrix, 0)
+    value = np.exp(-omega * grid.t)
+    total, _ = equation.exponent((-omega * grid.t * value)[None], (grid.t * value)[None])
+    message = sp.lambdify(sp.symbols("Omega w"), symbolic.vertex_message(matrix).subs("w", sp.Symbol("w", real=True)))
+    inside = np.abs(grid.u) < 5
+    s = grid.t[inside]
+    exact = sum(2.0 * p * (np.exp(-s * message(omega, w)) - 1) for w, p in ((-0.5, 0.3), (1.2, 0.7)))
+    assert np.max(np.abs(total[0, inside] - exact)) < 1e-9  # exp(-30) from the ends, rounding of e^30 by the tapers
+
+
+def test_symbolic_limits():
+    # Kesten-McKay from its own derivation
+    x, w, law = 1.3, 0.8, symbolic.kesten_mckay_law()
+    numbers = {sp.Symbol("d", positive=True): 4, symbolic.symbols.x: x, sp.Symbol("w", real=True): w}
+    cavity = (-1j * x + np.sqrt(4 * 3 * w**2 - x**2)) / 2
+    full = -1j * x + 4 * complex(symbolic.vertex_message(omega=cavity, w=w))
+    assert abs(float(law.rhs.subs(numbers)) - (1 / full).real / np.pi) < 1e-14
+    assert abs(float(law.rhs.subs(numbers)) - hermitian.kesten_mckay(x, 4, w)) < 1e-14
+    # z = 1/G + V G + (kappa/c) V^2 G^3 has the moments of the tree to first order in 1/c
+    equation, c, v = symbolic.semicircle_correction(), symbolic.symbols.c, symbolic.symbols.V
+    e, kappa, u = sp.symbols("e kappa u", positive=True)
+    of_weight = [sp.Symbol(f"M_{k}", positive=True) for k in (2, 4, 6, 8)]
+    values = dict(zip(of_weight, (v * e, kappa * v**2 * e**2, 0, 0), strict=True))  # higher ones enter at e^2
+    g = u + sum(m.subs(values).subs(c, 1 / e) * u ** (2 * k + 3) for k, m in enumerate(symbolic.tree_moments(8)))
+    rest = sp.Poly(sp.expand((equation.rhs.subs(c, 1 / e) * sp.Symbol("G")).expand().subs(sp.Symbol("G"), g) - g / u), u, e)
+    low = [value for (k, j), value in rest.terms() if k < 10 and j < 2]
+    assert low == []
 
 
 # --- the routes against each other

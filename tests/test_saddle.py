@@ -10,6 +10,7 @@ import rmtlib as rmt
 from rmtlib.errors import ConvergenceError, NotApplicableError, ValidationError
 from rmtlib.laws import Discrete, GaussianCopula
 from rmtlib.theory import saddle
+from rmtlib.theory.divergence import divergence
 
 BETA = {"tau": stats.beta(2, 2, loc=0.5, scale=1.5), "gain": stats.beta(2, 3, loc=0.3, scale=0.7)}
 WEIGHTS = {
@@ -230,6 +231,21 @@ def test_real_axis():
     assert -above.value.imag / np.pi == pytest.approx(rmt.bar(ens).density(-0.8), rel=1e-4)
 
 
+def test_density_diverges_on_the_bar():
+    # the law of the divergence, |y|^-(1 - 2 gamma), against slopes measured between y = 1e-11 and 1e-12
+    laws = {"tau": BETA["tau"], "gain": BETA["gain"]}
+    low = one(Discrete([-1.0, 1.0], [0.5, 0.5]), 2, **laws)
+    for ens, logs in ((low, 1), (two(2, Discrete([-0.6, 0.6], [0.5, 0.5]), stats.norm(-0.8, 0.2)), 0)):
+        y = np.array([1e-11, 1e-12])
+        rho = rmt.density(ens, -0.8 + 1j * y, tol=1e-4, throw=False).value
+        # one population has a factor log(1/y), whose slope is 1/log(1/y); several have different gamma for X and Y
+        slope = np.log(rho[1] / rho[0]) / np.log(10) - logs / np.log(1e11)
+        assert slope == pytest.approx(divergence(ens, -0.8), abs=0.02)  # the next terms fall as powers of y
+        assert rmt.density(ens, -0.8, throw=False).status == rmt.Status.SINGULAR
+        assert np.isinf(rmt.density(ens, -0.8, throw=False).value)
+        assert divergence(ens, -0.3) == 0  # timescales end at 2
+
+
 def test_stated_error_is_kept(monkeypatch):
     cases = []
     for k, ens in enumerate(ENSEMBLES.values()):
@@ -251,9 +267,9 @@ def test_stated_error_is_kept(monkeypatch):
 
 
 def test_failure_carries_the_solution():
-    ens = rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5), leak=0.0)
+    ens = rmt.oriented_sparse(5.0, stats.norm(0, 5**-0.5))
     with pytest.raises(ConvergenceError) as caught:
-        rmt.resolvent(ens, [0.5, 0.999999])
+        rmt.resolvent(ens, [-0.5, -1.0])
     assert caught.value.solution.status[0] == 0
     assert caught.value.solution.status[1] != 0
 
@@ -270,7 +286,7 @@ def test_atoms_and_the_origin():
 def test_bad_input():
     ens = ENSEMBLES["gaussian c=4"]
     with pytest.raises(ValidationError, match="Ensemble"):
-        saddle.frozen(np.eye(3), 0.1)
+        divergence(np.eye(3), 0.1)
     with pytest.raises(NotApplicableError, match="eta"):
         rmt.resolvent(ens, 0.1, eta=0.1)
     with pytest.raises(NotApplicableError, match='all synapses are dense.*method="dense"'):

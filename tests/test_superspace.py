@@ -375,6 +375,11 @@ PSI = SPACE.anticommuting[0][0]
         (lambda: SPACE.gaussian(sp.Matrix([[-1]])), NotApplicableError, "diverges"),
         (lambda: SPACE.gaussian(sp.eye(1), sp.sin(SPACE.commuting[0][0])), NotApplicableError, "not a polynomial"),
         (lambda: radial_integrand(sp.exp, t, 0), ValidationError, "at least one"),
+        (lambda: Superspace("S", "S"), ValidationError, "name of its own"),
+        (lambda: SPACE.integrate(SPACE.norm), NotApplicableError, "diverges"),
+        (lambda: localised(sp.exp), NotApplicableError, "to be finite"),
+        (lambda: localised(sp.sin), NotApplicableError, "to be finite"),
+        (lambda: localised(sp.log), NotApplicableError, "to be finite"),
     ],
 )
 def test_bad_input(call, error, words):

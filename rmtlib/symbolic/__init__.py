@@ -4,7 +4,9 @@ from . import derivation as derivation
 from . import equations as equations
 from . import functional as functional
 from . import grassmann as grassmann
+from . import hermitian as hermitian
 from . import sparse as sparse
+from . import sparse_edge as sparse_edge
 from . import superspace as superspace
 from .derivation import *  # noqa: F403
 from .derivation import __all__ as _derivation
@@ -14,9 +16,22 @@ from .functional import *  # noqa: F403
 from .functional import __all__ as _functional
 from .grassmann import *  # noqa: F403
 from .grassmann import __all__ as _grassmann
+from .hermitian import *  # noqa: F403
+from .hermitian import __all__ as _hermitian
 from .sparse import *  # noqa: F403
 from .sparse import __all__ as _sparse
+from .sparse_edge import *  # noqa: F403
+from .sparse_edge import __all__ as _sparse_edge
 from .superspace import *  # noqa: F403
 from .superspace import __all__ as _superspace
 
-__all__ = [*_equations, *_grassmann, *_superspace, *_derivation, *_functional, *_sparse]
+__all__ = [
+    *_equations,
+    *_grassmann,
+    *_superspace,
+    *_derivation,
+    *_functional,
+    *_sparse,
+    *_sparse_edge,
+    *_hermitian,
+]

@@ -61,7 +61,7 @@ def _bar(name: str) -> str:
 
 
 def _names(names: str | Iterable[str]) -> list[str]:
-    """Names from a string as :func:`sympy.symbols` reads it, or as they are."""
+    """Names from a string as ``sympy.symbols`` reads it, or as they are."""
     return [s.name for s in sp.symbols(names, seq=True)] if isinstance(names, str) else list(names)
 
 
@@ -71,7 +71,7 @@ class Algebra:
     Parameters
     ----------
     generators : str or iterable of str
-        Names, separated by spaces or commas, ranges as in :func:`sympy.symbols` (``"theta1:4"``). Their order is
+        Names, separated by spaces or commas, ranges as in ``sympy.symbols`` (``"theta1:4"``). Their order is
         that of the canonical blades.
     pairs : mapping, optional
         ``{name: name of its conjugate}``; see also :meth:`complex`.
@@ -99,13 +99,17 @@ class Algebra:
         if len(set(self.names)) < len(self.names) or not all(isinstance(n, str) and n for n in self.names):
             raise ValidationError(f"generators {self.names}: each needs a name of its own")
         if kind not in (1, 2):
-            raise ValidationError(f"kind of conjugation {kind!r}: it is 2 (keeps the order of a product) or 1 (reverses it)")
+            raise ValidationError(
+                f"kind of conjugation {kind!r}: it is 2 (keeps the order of a product) or 1 (reverses it)"
+            )
         self.kind = kind
         self._index = {name: i for i, name in enumerate(self.names)}
         self.pairs = tuple((pairs or {}).items())
         paired = [name for pair in self.pairs for name in pair]
         if len(set(paired)) < len(paired) or not set(paired) <= set(self.names):
-            raise ValidationError(f"pairs {dict(self.pairs)}: two different generators of {self.names} each, none twice")
+            raise ValidationError(
+                f"pairs {dict(self.pairs)}: two different generators of {self.names} each, none twice"
+            )
         self._symbols = tuple(sp.Symbol(name, commutative=False) for name in self.names)
 
     @classmethod
@@ -141,7 +145,7 @@ class Algebra:
                 raise ValidationError(f"an element over {value.algebra.names} does not belong to {self!r}")
             return value
         try:
-            value = sp.sympify(value)
+            value = sp.sympify(value, strict=True)
         except sp.SympifyError as error:
             raise ValidationError(f"{value!r} is not a coefficient: numbers and sympy expressions are") from error
         if not isinstance(value, sp.Expr) or not value.is_commutative:
@@ -529,7 +533,9 @@ class Element:
                 even[old] = new
             else:
                 raise ValidationError(f"{old!r} cannot be replaced: generators and symbols can")
-        target = next((new.algebra for new in (*odd.values(), *even.values()) if isinstance(new, Element)), self.algebra)
+        target = next(
+            (new.algebra for new in (*odd.values(), *even.values()) if isinstance(new, Element)), self.algebra
+        )
         replaced = {i: target(new) for i, new in odd.items()}
         for i, new in replaced.items():
             if new.even != 0:

@@ -365,6 +365,8 @@ class Superspace:
         kind: int = 2,
     ):
         commuting, odd, extra = _names(commuting), _names(anticommuting), _names(parameters)
+        if len({*commuting, *odd, *extra}) < len(commuting) + len(odd) + len(extra):
+            raise ValidationError(f"components {commuting + odd + extra}: each needs a name of its own")
         self.algebra = Algebra.complex([*odd, *extra], kind)
         self.commuting = tuple((sp.Symbol(n, complex=True), sp.Symbol(_bar(n), complex=True)) for n in commuting)
         pairs = [(self.algebra[n], self.algebra[_bar(n)]) for n in (*odd, *extra)]
@@ -472,6 +474,11 @@ class Superspace:
 
         For functions that are not a polynomial times a Gaussian; :meth:`gaussian` is faster where it applies.
 
+        Raises
+        ------
+        NotApplicableError
+            The integral diverges, or sympy does not find it.
+
         Examples
         --------
         >>> from rmtlib.symbolic import Superspace
@@ -489,6 +496,8 @@ class Superspace:
             if coefficient.has(phi):
                 coefficient = sp.integrate(coefficient, (phi, 0, 2 * sp.pi)) / (2 * sp.pi)
             coefficient = sp.integrate(coefficient, (t, 0, sp.oo))
+            if coefficient.has(sp.Integral, sp.oo, -sp.oo, sp.zoo, sp.nan):
+                raise NotApplicableError(f"the integral over {s} diverges, or sympy does not know it: {coefficient}")
         return coefficient
 
 
@@ -568,6 +577,11 @@ def localised(function: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
 
     For functions with :math:`t^kF^{(k)}(t)\to0` at infinity, :math:`1\le k<n`.
 
+    Raises
+    ------
+    NotApplicableError
+        One of the two values is not finite.
+
     Examples
     --------
     >>> import sympy as sp
@@ -577,7 +591,10 @@ def localised(function: Callable[[sp.Expr], sp.Expr]) -> sp.Expr:
     1 - q
     """
     t = sp.Dummy("t", positive=True)
-    return sp.simplify(function(sp.S.Zero) - sp.limit(function(t), t, sp.oo))
+    ends = function(sp.S.Zero), sp.limit(function(t), t, sp.oo)
+    if any(end.has(sp.oo, -sp.oo, sp.zoo, sp.nan, sp.AccumBounds, sp.Limit) for end in map(sp.sympify, ends)):
+        raise NotApplicableError(f"F(0) = {ends[0]} and F(oo) = {ends[1]}: the theorem needs both to be finite")
+    return sp.simplify(ends[0] - ends[1])
 
 
 # ---------------------------------------------------------------- changes of variables

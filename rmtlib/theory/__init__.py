@@ -20,15 +20,23 @@ from ..solve import Solution, finish
 from . import bar as _bar
 from . import dense as _dense
 from . import edge as _edge
+from . import motifs as _motifs
 from .bar import Bar
+from .degrees import configuration_network, degree_edge_function
 from .freezing import freezing_degree, support_bound, tail_exponent
+from .localisation import edge_ipr, local_weights, outlier_ipr
 
 __all__ = [
     "Bar",
     "bar",
+    "configuration_network",
+    "degree_edge_function",
     "density",
     "edge_function",
+    "edge_ipr",
     "freezing_degree",
+    "local_weights",
+    "outlier_ipr",
     "outliers",
     "resolvent",
     "spectral_abscissa",
@@ -241,12 +249,16 @@ def density(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **options)
     return _solve(x, z, "density", method, eta, tol, throw, n, options)
 
 
-def _edge_of(ens: Ensemble, n) -> _edge.EdgeFunction:
+def _edge_of(ens: Ensemble, n, order: int = 0) -> _edge.EdgeFunction:
+    if order not in (0, 1):
+        raise ValidationError(f"order is 0 or 1, got {order!r}")
+    if order == 1:
+        return _motifs.motif_edge(ens, n)
     sys = _dense.system(ens, n)
     return _edge.EdgeFunction(sys, [pop.joint for pop in ens.populations])
 
 
-def edge_function(ens: Ensemble, z, n=None) -> np.ndarray:
+def edge_function(ens: Ensemble, z, n=None, order: int = 0) -> np.ndarray:
     r"""Spectral radius of ``K_ab(z) = V_ab <h^2/|leak + z tau - h theta_b|^2>_b``.
 
     Greater than 1 inside the planar support, 1 on its boundary, less outside; infinite on the real
@@ -262,6 +274,8 @@ def edge_function(ens: Ensemble, z, n=None) -> np.ndarray:
         Network size; needed for blocks with a fixed probability. Default: the limit n -> infinity. Given n,
         every block takes the variance and mean it has in networks of n units (``Ensemble.input_variance``): at
         fixed degree c, ``c (<w^2> - c <w>^2 / S)`` with S possible sources instead of ``c <w^2>``.
+    order : {0, 1}
+        1 adds what reciprocal motifs change at first order in 1/degree (:mod:`rmtlib.theory.motifs`).
 
     Returns
     -------
@@ -284,18 +298,19 @@ def edge_function(ens: Ensemble, z, n=None) -> np.ndarray:
     [4.   1.   0.25]
     """
     points = _points(z)
-    edge = _edge_of(_ensemble(ens, "edge_function"), n)
+    edge = _edge_of(_ensemble(ens, "edge_function"), n, order)
     value = edge(points * edge.sys.scale)
     return np.where(value >= 1e90, np.inf, value)[()]
 
 
-def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
+def spectral_edge(ens: Ensemble, n=None, points: int = 300, order: int = 0) -> list[np.ndarray]:
     r"""Closed curves that bound the planar support: the level set ``edge_function(ens, z) = 1``.
 
     For sparse synapses without reciprocity the curve follows from second moments alone and is exact in the limit
-    n -> infinity at fixed mean degree, above the freezing transition (mean degree 2.07 for Gaussian weights and
-    equal units, more for heterogeneous ones, never for weights +-w); below it, eigenvalues end further inside.
-    With reciprocal sparse synapses it is an approximation for large mean degree, with an error of order 1/c.
+    n -> infinity at fixed mean degree, above the freezing transition (:func:`freezing_degree`: 2.07 for Gaussian weights
+    and equal units, more for heterogeneous ones, never for weights +-w); below it eigenvalues end further inside
+    (:func:`support_bound`). With reciprocal sparse synapses it is an approximation for large mean degree, with an
+    error of order 1/c, or 1/c^2 with ``order=1``.
     That is why no ``method`` is asked for here.
 
     The support need not be connected or star-shaped; there is one curve per boundary component, sorted by
@@ -313,6 +328,8 @@ def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
         fixed degree c, ``c (<w^2> - c <w>^2 / S)`` with S possible sources instead of ``c <w^2>``.
     points : int
         Sets the resolution; curves get roughly this many vertices.
+    order : {0, 1}
+        1 adds what reciprocal motifs change at first order in 1/degree (:mod:`rmtlib.theory.motifs`).
 
     Returns
     -------
@@ -334,7 +351,7 @@ def spectral_edge(ens: Ensemble, n=None, points: int = 300) -> list[np.ndarray]:
     ens = _ensemble(ens, "spectral_edge")
     if not isinstance(points, (int, np.integer)) or points < 24:
         raise ValidationError(f"points must be an integer of at least 24, got {points!r}")
-    edge = _edge_of(ens, n)
+    edge = _edge_of(ens, n, order)
     _dense.refuse_lines(edge.sys, "spectral_edge", "see bar(ens).segments")
     if not edge.sys.classes:
         return []

@@ -33,15 +33,21 @@ the last from the differentiated equations, which are linear: no finite differen
 messages between components are dropped. A unit on no cycle contributes exactly ``tau_i/a_i``. A component that is
 one directed cycle (or one reciprocal pair) has ``(B^-1)_ii = 1/(a_i (1 - prod_k b_k/a_k))``, used as it is. In every
 other one ``X -> k X, Y -> Y/k`` is a zero mode; it is fixed in each sweep by ``sum g1 = sum g2``, which holds exactly
-for eta > 0 (there for the components of the undirected graph). Outside the support ``X Y = 0`` and
-``g = <tau/a>`` (with reciprocal pairs ``<tau/A>``).
+for eta > 0 (there for the components of the undirected graph). Each component has an edge of its own, where small X
+and Y neither grow nor decay from sweep to sweep (without pairs: spectral radius of ``b_ij^2/|a_j|^2`` equal to 1). A
+power iteration tells on which side z is: outside ``X Y = 0`` and the component contributes ``tau/a`` (with pairs
+``tau/A``); inside ``X = Y = 0`` is a solution too, which is avoided.
 
 **How.** A sweep updates the u, then the v, in time linear in the number of synapses; Anderson mixing accelerates
 it. It stops when the residual of the equations times the amplification seen on the way, ``|g_k - g|/residual_k`` at its
-largest, is below the tolerance. That is the error stated. *It is the error of the iteration and does not include
-what the loops of the graph do*: on trees and forests the result is exact; on a random graph of n units the
-resolvent differs from the exact one by O(1/n) at fixed eta > 0, and as eta -> 0 the theory gives a smooth density
-where the exact spectrum is a set of points.
+largest, is below the tolerance; a few plain sweeps must then confirm that the equations keep the solution. That is the
+error stated. *It is the error of the iteration and does not include what the loops of the graph do*: on trees and
+forests the result is exact; on a random graph of n units the resolvent differs from the exact one by O(1/n) at fixed
+eta > 0, and as eta -> 0 the theory gives a smooth density where the exact spectrum is a set of points.
+
+**Where it fails**, with the status that says so: near the edge of a component, within the tolerance times its
+amplification; and where one cycle alone is supercritical, at mean degrees below 2 or so (freezing): X Y
+grows without bound on it, as it does on the ring. There eta > 0 has an answer.
 
 Sources: Rogers and Perez Castillo, Phys. Rev. E 79, 012101 (2009), for the equations; Metz, Neri and Rogers, J. Phys. A
 52, 434003 (2019), for a review with reciprocal pairs; Walker and Ni, SIAM J. Numer. Anal. 49, 1715 (2011), for Anderson
@@ -51,6 +57,7 @@ mixing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -63,8 +70,9 @@ from ..solve import Solution, Status, finish
 
 __all__ = ["LocalResolvent", "local", "solve"]
 
-_DEPTH = 8  # images kept by the mixing
+_DEPTH = 6  # images kept by the mixing
 _ROWS = 1 << 18  # numbers in one array of the state, over all points solved together
+_PATIENCE = 40, 400  # sweeps without halving the residual: until plain sweeps, until a point is given up
 _BLOCK = 1 << 15  # numbers handled at a time: what stays in the cache
 
 
@@ -144,7 +152,6 @@ class _Graph:
         self.product = both.data[:, None]  # b_ij b_ji
         self.back = np.searchsorted(key, both.indices.astype(np.int64) * self.n + first)  # of i <- j: j <- i
         k = self.plain
-        self.senders = self.source[:k], self.source[k:], self.source[k:]
         self.into, self.out = _Sum(self.target[:k], self.n), _Sum(self.source[:k], self.n)
         self.into_pair, self.out_pair = _Sum(self.target[k:], self.n), _Sum(self.source[k:], self.n)
 
@@ -157,28 +164,31 @@ class _Graph:
         return values if len(values) == 1 else np.repeat(values, self.size, axis=0)
 
     def on_edges(self, values, unit):
-        return values if len(values) == 1 else values[unit]
+        return values if len(values) == 1 else values.take(unit, axis=0)
 
 
 # --- the equations -------------------------------------------------------------------------------------
 
 
-def _message(b2, field, unit, old, out):
-    """``b^2/(field at the unit - old)``, a block of edges at a time."""
-    step = max(1, _BLOCK // field.shape[1])
+def _message(b2, ratio, field, eta, unit, old, out):
+    """``b^2/(ratio + field - old)``, ratio and field at the unit, a block of edges at a time."""
+    step = max(1, _BLOCK // max(1, field.shape[1]))
     for low in range(0, len(unit), step):
         at = slice(low, low + step)
-        part = field[unit[at]]
+        part = field.take(unit[at], axis=0)
         part -= old[at]
+        if np.imag(eta) == 0:
+            np.maximum(part, eta, out=part)  # all that is left of a unit with one synapse is rounding
+        part += ratio.take(unit[at], axis=0)
         np.divide(b2[at], part, out=out[at])
 
 
 def _message_slope(b2, message, field, unit, old, out):
     """Derivative of ``_message``: ``-(message^2/b^2)(field' at the unit - old')``."""
-    step = max(1, _BLOCK // field.shape[1])
+    step = max(1, _BLOCK // max(1, field.shape[1]))
     for low in range(0, len(unit), step):
         at = slice(low, low + step)
-        part = field[unit[at]]
+        part = field.take(unit[at], axis=0)
         np.subtract(old[at], part, out=part)
         part *= message[at] ** 2 / b2[at]
         out[at] = part
@@ -192,11 +202,14 @@ class _Cavity:
 
     def __init__(self, graph, tau, a, conj, eta, relative):
         self.graph, self.tau, self.a, self.conj, self.eta = graph, tau, a, conj, eta
+        self.least = np.zeros((len(graph.start), a.shape[1]))  # of sum X Y/D in a class: below it has fallen to 0
         self.relative = relative  # residual: per class, relative to X Y; otherwise relative to |a|^2 + X Y
-        self.real = self.positive = np.imag(eta) == 0
+        self.real = np.imag(eta) == 0
 
     def take(self, keep):
-        return _Cavity(self.graph, self.tau, self.a[:, keep], self.conj[:, keep], self.eta, self.relative)
+        new = _Cavity(self.graph, self.tau, self.a[:, keep], self.conj[:, keep], self.eta, self.relative)
+        new.least = self.least[:, keep]
+        return new
 
     def start(self):
         g, count = self.graph, self.a.shape[1]
@@ -228,7 +241,9 @@ class _Cavity:
         """Fields of j without i, for each reciprocal synapse j -> i."""
         g = self.graph
         j = g.source[g.plain :]
-        x, y, a, ac = x[j] - u[g.back], y[j] - v, a[j] + c[g.back], ac[j] + cc[g.back]
+        at = partial(np.take, indices=j, axis=0)
+        back = partial(np.take, indices=g.back, axis=0)
+        x, y, a, ac = at(x) - back(u), at(y) - v, at(a) + back(c), at(ac) + back(cc)
         if self.real:  # rounding
             x, y = np.maximum(x, self.eta), np.maximum(y, self.eta)
         return x, y, a, ac, self.size(a, ac) + x * y
@@ -240,7 +255,7 @@ class _Cavity:
         pairs = len(g.product) > 0
         a, ac, d = old = self.gaps(*state[5:])
         u = self.u = np.empty_like(state[2])
-        _message(g.b2[:k], d / x + y, g.source[:k], state[2], u)
+        _message(g.b2[:k], d / x, y, self.eta, g.source[:k], state[2], u)
         x1 = g.into(u) + self.eta
         if pairs:
             v, u2, c, cc = state[3:]
@@ -249,7 +264,7 @@ class _Cavity:
             out[4][:], out[5][:], out[6][:] = u2, c, cc
             x1 += g.into_pair(u2)
             a, ac, d = self.gaps(c, cc)
-        _message(g.b2[:k], d / y + x1, g.target[:k], u, out[2])
+        _message(g.b2[:k], d / y, x1, self.eta, g.target[:k], u, out[2])
         y1 = g.out(out[2]) + self.eta
         if pairs:
             xj, yj, aj, acj, dj = self.pair(x1, y, a, ac, u2, v, c, cc)
@@ -260,51 +275,87 @@ class _Cavity:
             self.gauge(x1, y1, out)
         out[0][:], out[1][:] = x1, y1
         full = d + x1 * y1
-        change = np.abs(x1 - x) * np.abs(y1 / full), np.abs(y1 - y) * np.abs(x1 / full)
+        g1, g2 = y1 / full, x1 / full
+        defect = [(x1 - x) * g1, (y1 - y) * g2]
+        size = g.per_class(np.abs(x1 * g1))
         if self.relative:
-            size = np.maximum(g.per_class(np.abs(x1 * y1 / full)), 1e-300)
-            change = np.max([np.max(g.per_class(part) / size, axis=0) for part in change], axis=0)
+            size = np.maximum(size, 1e-300)
+            change = np.max([np.max(g.per_class(np.abs(part)) / size, axis=0) for part in defect], axis=0)
         else:
-            change = np.max([np.mean(part, axis=0) for part in change], axis=0)
+            change = np.max([np.mean(np.abs(part), axis=0) for part in defect], axis=0)
         if pairs:
-            change += np.mean(np.abs((a - old[0]) * ac / full) + np.abs((ac - old[1]) * a / full), axis=0)
+            defect += [(a - old[0]) * ac / full, (ac - old[1]) * a / full]
+            change = change + sum(np.mean(np.abs(part), axis=0) for part in defect[2:])
+        change = np.where(np.any(size < self.least, axis=0), np.inf, change)
         value = np.mean(self.tau * ac / full, axis=0)
-        return value, np.mean(self.tau / np.sqrt(np.abs(full)), axis=0), change
+        return value, np.mean(self.tau / np.sqrt(np.abs(full)), axis=0), change, defect
 
     def settle(self, state):
         """g, g1, g2 of each unit at the solution."""
-        with np.errstate(all="ignore"):
-            self.sweep(state, [np.empty_like(p) for p in state])
+        self.sweep(state, [np.empty_like(p) for p in state])
         x, y, _, ac, full = self.fields
         return self.tau * ac / full, y / full, x / full
 
     def gauge(self, x, y, out):
-        """X -> k X, Y -> Y/k for each class, such that sum g1 = sum g2; classes that have decayed to 0 are set to 0."""
+        """X -> k X, Y -> Y/k for each class, such that sum g1 = sum g2."""
+        g, full = self.graph, self.fields[4]
+        factor = np.sqrt(g.per_class(y / full) / g.per_class(x / full))
+        factor = np.where(np.isfinite(factor) & (factor > 0), factor, 1.0)
+        self.rescale([x, y, *out[2:5]], factor, 1 / factor)
+
+    def rescale(self, state, up, down):
+        """Multiplies X and u by ``up``, Y and v by ``down``, one number a class and point."""
         g = self.graph
-        full = self.fields[4]
-        g1, g2 = g.per_class(y / full), g.per_class(x / full)
-        if self.eta == 0:
-            gone = np.maximum.reduceat(x * y / full, g.start, axis=0) < 1e-14
-            if np.any(gone):
-                zero = np.broadcast_to(g.spread(gone), x.shape)
-                for part, at in ((x, zero), (y, zero), *zip(out[2:5], map(zero.__getitem__, g.senders), strict=False)):
-                    part[at] = 0.0
-                g1, g2 = np.where(gone, 1.0, g1), np.where(gone, 1.0, g2)
-        factor = np.sqrt(g1 / g2)
-        at = g.spread(factor)
-        x *= at
-        y /= at
-        out[2] /= g.on_edges(at, g.source[: g.plain])
-        if len(g.product):
-            at = g.on_edges(at, g.source[g.plain :])
-            out[3] /= at
-            out[4] *= at
+        state[0] *= g.spread(up)
+        state[1] *= g.spread(down)
+        state[2] *= g.on_edges(g.spread(down), g.source[: g.plain])
+        if len(state) > 3:
+            j = g.source[g.plain :]
+            state[3] *= g.on_edges(g.spread(down), j)
+            state[4] *= g.on_edges(g.spread(up), j)
+
+    def onset(self, sweeps=300):
+        """Where a run at eta = 0 starts: state, and what g loses if a class is put outside wrongly, by point.
+
+        Small solutions of a class grow as r^k in sweep k; r comes from a power iteration of X and Y with a shift.
+        A class with r < 1 is outside the support and starts at 0, where it stays. With r > 1, 0 is a solution
+        too, but the wrong one: the start has the amplitude of the onset, X Y/|a|^2 ~ r - 1.
+        """
+        g, state = self.graph, self.start()
+        for part in state[:5]:
+            part *= 1e-9
+        out = [np.empty_like(part) for part in state]
+        radius = np.ones((len(g.start), self.a.shape[1]))
+        calm, step = np.zeros(radius.shape, int), np.ones(radius.shape)
+        size = g.per_class(state[0] * state[1] / self.gaps(*state[5:])[2])
+        for _ in range(sweeps):
+            self.sweep(state, out)
+            self.rescale(out, 1 / radius, 1 / radius)
+            state[:5] = (0.5 * (old + new) for old, new in zip(state[:5], out[:5], strict=True))
+            state[5:] = (new.copy() for new in out[5:])
+            small = state[0] * state[1] / self.gaps(*state[5:])[2]
+            growth = np.sqrt(g.per_class(small) / size)
+            self.rescale(state, 1 / growth, 1 / growth)
+            step = radius * np.maximum(2 * growth - 1, 0.1) - radius
+            radius = radius + step
+            calm = np.where(np.abs(step) < 0.02 * np.abs(radius - 1), calm + 1, 0)
+            if np.all((calm > 2) | ~np.isfinite(radius)):
+                break
+        level = g.per_class(small**2) / g.per_class(small) / growth**2
+        scale = np.sqrt(np.where(radius > 1, np.minimum(radius - 1, 3.0), 0.0) / level)
+        self.rescale(state, scale, scale)
+        self.least = np.where(scale > 0, 1e-3 * g.per_class(small) / growth**2 * scale**2, 0.0)
+        unclear = ~np.all([np.all(np.isfinite(part), axis=0) for part in state], axis=0)
+        if np.any(unclear):
+            for part, new in zip(state, self.start(), strict=True):
+                part[:, unclear] = new[:, unclear]
+            self.least[:, unclear] = 0.0
+        doubt = np.where((radius < 1) & (calm < 3), 50 * np.abs(step), 0.0)
+        return state, np.max(doubt, axis=0)
 
 
 class _Slope:
     """One sweep of the cavity equations differentiated with respect to conj(z), at their solution."""
-
-    positive = False
 
     def __init__(self, base: _Cavity, state):
         self.base, self.state = base, state
@@ -332,7 +383,9 @@ class _Slope:
         g, (x, y, a, ac, _) = self.base.graph, self.fields
         j = g.source[g.plain :]
         x, y, a, ac, full = self.base.pair(x, y, a, ac, self.state[4], self.state[3], *self.state[5:])
-        dx, dy, da, dac = dx[j] - du[g.back], dy[j] - dv, da[j] + dc[g.back], dac[j] + dcc[g.back]
+        at = partial(np.take, indices=j, axis=0)
+        back = partial(np.take, indices=g.back, axis=0)
+        dx, dy, da, dac = at(dx) - back(du), at(dy) - dv, at(da) + back(dc), at(dac) + back(dcc)
         rate = (da * ac + a * dac + dx * y + x * dy) / full
         return tuple((slope - value * rate) / full for value, slope in ((x, dx), (y, dy), (a, da), (ac, dac)))
 
@@ -342,12 +395,10 @@ class _Slope:
         d = full - x * y
         pairs = len(g.product) > 0
         dx, dy = state[:2]
-        da, dac, dd = self.gaps(*state[5:])
+        da, dac, dd = old = self.gaps(*state[5:])
 
         def field(size, slope):
-            with np.errstate(divide="ignore", invalid="ignore"):
-                got = (dd - d * slope / size) / size
-            return np.where(size == 0, 0.0, got)
+            return np.where(size == 0, 0.0, (dd - d * slope / size) / size)
 
         du = np.empty_like(out[2])
         _message_slope(g.b2[:k], self.u, field(x, dx) + dy, g.source[:k], state[2], du)
@@ -369,12 +420,13 @@ class _Slope:
             self.gauge(dx1, dy1, dd, out)
         out[0][:], out[1][:] = dx1, dy1
         self.unit = self.base.tau * (dac - ac * (dd + dx1 * y + x * dy1) / full) / full
-        change = np.maximum(
-            np.mean(np.abs((dx1 - dx) * y / full), axis=0), np.mean(np.abs((dy1 - dy) * x / full), axis=0)
-        )
+        defect = [(dx1 - dx) * (y / full), (dy1 - dy) * (x / full)]
+        if pairs:
+            defect += [(da - old[0]) * ac / full, (dac - old[1]) * a / full]
+        change = sum(np.mean(np.abs(part), axis=0) for part in defect)
         value = np.mean(self.unit, axis=0)
         bound = np.mean(self.base.tau / np.sqrt(np.abs(full)), axis=0)
-        return value, np.abs(value) + 1e-3 * bound**2, change
+        return value, np.abs(value) + 1e-3 * bound**2, change, defect
 
     def settle(self, state):
         """dg/dconj(z) of each unit at the solution."""
@@ -448,29 +500,38 @@ def _weights(gram, slot, valid):
     return share.T
 
 
-def _iterate(problem, tol, sweeps, report=None, limit=np.inf) -> _Run:
-    """Anderson mixing of a sweep for many points; ``error`` is twice the residual times the largest amplification."""
-    x = problem.start()
-    count = x[0].shape[1]
-    images, residuals = ([np.zeros((_DEPTH + 1, *p.shape), p.dtype) for p in x] for _ in range(2))
-    gram, valid = np.zeros((count, _DEPTH + 1, _DEPTH + 1)), np.zeros((count, _DEPTH + 1), bool)
+def _iterate(problem, x, tol, sweeps, report=None, limit=np.inf, nonlinear=False) -> _Run:
+    """Anderson mixing of a sweep for many points; ``error`` is twice the residual times the largest amplification.
+
+    Least squares sees the residual at the units alone. A point that gains nothing goes on by plain sweeps. They also
+    confirm a solution: mixing may find one that the equations leave (the limit eta -> 0 selects the one they keep).
+    """
+    count, past = x[0].shape[1], _DEPTH + 1
+    images, defects = [np.zeros((past, *p.shape), p.dtype) for p in x], None
+    gram, valid = np.zeros((count, past, past)), np.zeros((count, past), bool)
     values, sizes = np.zeros((sweeps, count), complex), np.zeros((sweeps, count))
     result = _Run([np.empty_like(p) for p in x], *(np.zeros(count, t) for t in (complex, float, float, float, int)))
-    rows = np.arange(count)
+    rows, plain, mark, since = np.arange(count), np.zeros(count, bool), np.full(count, np.inf), np.zeros(count, int)
+    held, first = np.zeros(count, int), np.zeros(count)  # sweeps of confirmation, residual before them
     for k in range(sweeps):
-        slot = k % (_DEPTH + 1)
+        slot = k % past
         image = [ring[slot] for ring in images]
-        with np.errstate(all="ignore"):
-            values[k], scale, sizes[k] = problem.sweep(x, image)
-            gain = np.abs(values[:k] - values[k]) / sizes[:k]
-            error = 2 * np.max(gain, axis=0, initial=0.0) * sizes[k] + 1e-15 * scale
+        values[k], scale, sizes[k], defect = problem.sweep(x, image)
+        gain = np.abs(values[:k] - values[k]) / sizes[:k]
+        error = 2 * np.max(gain, axis=0, initial=0.0) * sizes[k] + 1e-14 * scale
         lost = ~np.isfinite(values[k]) | ~np.isfinite(sizes[k])
         error[lost], sizes[k, lost] = np.inf, np.inf
-        best = np.min(sizes[: k + 1], axis=0)
-        settled = (k >= 4) & (sizes[k] <= np.minimum(1e-3 * np.max(sizes[: k + 1], axis=0), limit)) | (sizes[k] == 0)
-        # given up: nothing gained in 60 sweeps
-        idle = (k >= 120) & (best > 0.5 * np.min(sizes[: max(k - 60, 1)], axis=0))
-        done = settled & (error <= tol * scale) | lost | idle | (k == sweeps - 1)
+        halved = sizes[k] < 0.5 * mark
+        mark[halved], since[halved] = sizes[k, halved], k
+        small = sizes[k] <= np.clip(1e-3 * np.max(sizes[: k + 1], axis=0), 1e-13, limit)
+        settled = (k >= 4) & small & (error <= tol * scale)
+        held = np.where(settled, held + 1, 0)
+        first = np.where(held == 1, sizes[k], first)
+        # a mode that grows, r^6 or more in six sweeps, has overtaken the others by now
+        away = (held > 0) & (sizes[k] > np.maximum(2 * first, 1e-13))
+        held[away] = 0
+        idle = k - since >= np.where(plain, _PATIENCE[1], _PATIENCE[0])
+        done = (held > (6 if nonlinear else 0)) | (sizes[k] == 0) | (plain & (lost | idle)) | (k == sweeps - 1)
         if report:
             report(k + 1, np.max(sizes[k]))
         if np.any(done):
@@ -482,24 +543,30 @@ def _iterate(problem, tol, sweeps, report=None, limit=np.inf) -> _Run:
             if np.all(done):
                 break
             keep = ~done
-            problem, rows = problem.take(keep), rows[keep]
-            images, residuals = ([ring[..., keep] for ring in rings] for rings in (images, residuals))
-            gram, valid, values, sizes = gram[keep], valid[keep], values[:, keep], sizes[:, keep]
+            problem, images = problem.take(keep), [ring[..., keep] for ring in images]
+            defect, defects = [p[:, keep] for p in defect], defects and [ring[..., keep] for ring in defects]
             x, image = [p[:, keep] for p in x], [ring[slot] for ring in images]
-            best = best[keep]
-        for ring, new, old in zip(residuals, image, x, strict=True):
-            np.subtract(new, old, out=ring[slot])
-        astray = sizes[k] > 10 * best  # an extrapolation that led away: forget the past
-        valid[astray] = False
-        valid[:, slot] = True
-        products = sum(_inner(ring, ring[slot]) for ring in residuals)
-        gram[:, slot, :] = gram[:, :, slot] = products.T
-        if k < 3:
-            x = [p.copy() for p in image]
-            continue
+            rows, plain, mark, since, idle, lost = (p[keep] for p in (rows, plain, mark, since, idle, lost))
+            held, first, away = (p[keep] for p in (held, first, away))
+            gram, valid, values, sizes = gram[keep], valid[keep], values[:, keep], sizes[:, keep]
+        turn = ~plain & (idle | lost | away)
+        plain[turn], since[turn], mark[turn] = True, k, np.inf
+        if defects is None:
+            defects = [np.zeros((past, *p.shape), p.dtype) for p in defect]
+        for ring, new in zip(defects, defect, strict=True):
+            ring[slot] = new
+        # an extrapolation that led away: forget the past
+        valid[plain | (held > 0) | (sizes[k] > 10 * np.min(sizes[: k + 1], axis=0))] = False
+        valid[:, slot] = k >= 3
+        if np.any(lost):
+            for new, fresh in zip(image, problem.start(), strict=True):
+                new[:, lost] = fresh[:, lost]
+            for ring in defects:
+                ring[slot][:, lost] = 0.0
+        gram[:, slot, :] = gram[:, :, slot] = sum(_inner(ring, ring[slot]) for ring in defects).T
         weights = _weights(gram, slot, valid)
         x = [_combine(ring, weights) for ring in images]
-        if problem.positive:
+        if nonlinear:
             for mixed, new in zip(x[:5], image[:5], strict=True):
                 np.maximum(mixed, 0.1 * new, out=mixed)
     return result
@@ -534,30 +601,38 @@ class _Part:
         self.residual, self.iterations = np.zeros(count), np.zeros(count, int)
         alone = np.zeros((0, count))
         if len(graph.left_out):
-            with np.errstate(all="ignore"):
-                alone = _alone(graph, tau, a)
+            alone = _alone(graph, tau, a)
             value = np.sum(alone, axis=0) / net.n
-        error = 1e-15 * np.sum(np.abs(alone), axis=0) / net.n
+        error = 1e-14 * np.sum(np.abs(alone), axis=0) / net.n
         wrong, failed, units, slopes = np.zeros(count), np.zeros(count, bool), None, None
         if graph.n:
             at = graph.units
             cavity = _Cavity(graph, tau[at], a[at], conj[at], eta, quantity != "resolvent")
+            start, doubt = cavity.onset() if eta == 0 else (cavity.start(), 0.0)
             # what the first iteration leaves is amplified by the second
-            goal = tol if quantity == "resolvent" else min(1e-3 * tol, 1e-10)
-            run = _iterate(cavity, goal, sweeps, report, 1e-3 * tol if quantity != "resolvent" else np.inf)
+            resolvent = quantity == "resolvent"
+            goal, limit = (tol, np.inf) if resolvent else (min(1e-3 * tol, 1e-10), 1e-3 * tol)
+            run = _iterate(cavity, start, goal, sweeps, report, limit, nonlinear=True)
+            run.error += doubt * run.scale
             self.residual, self.iterations = run.residual, run.sweeps
             failed |= ~(run.error <= goal * run.scale)
             value, error = value + share * run.value, error + share * run.error
-            if quantity != "resolvent":
+            if not resolvent:
                 units = cavity.settle(run.state)
                 failed |= np.any(np.minimum(units[1].real, units[2].real) < -1e-6, axis=0)
-            if quantity != "resolvent" and cavity.real:
-                slope = _Slope(cavity, run.state)
-                run = _iterate(slope, tol, sweeps, report)
-                self.residual, self.iterations = np.maximum(self.residual, run.residual), self.iterations + run.sweeps
-                failed |= ~(run.error <= tol * run.scale)
-                density, wrong = share * run.value.real / np.pi, share * (run.error + np.abs(run.value.imag)) / np.pi
-                slopes = slope.settle(run.state)
+            good = np.flatnonzero(~failed)
+            if not resolvent and cavity.real:
+                slopes = np.zeros(units[0].shape, complex)
+                wrong[failed] = np.inf
+            if not resolvent and cavity.real and good.size:
+                slope = _Slope(cavity.take(good), [part[:, good] for part in run.state])
+                run = _iterate(slope, slope.start(), tol, sweeps, report)
+                self.residual[good] = np.maximum(self.residual[good], run.residual)
+                self.iterations[good] += run.sweeps
+                failed[good] = ~(run.error <= tol * run.scale)
+                density[good] = share * run.value.real / np.pi
+                wrong[good] = share * (run.error + np.abs(run.value.imag)) / np.pi
+                slopes[:, good] = slope.settle(run.state)
         self.status = np.where(failed, Status.NOT_CONVERGED, Status.CONVERGED)
         if quantity == "density":
             value, error = density, wrong
@@ -591,9 +666,9 @@ def _solve(net, z, quantity, eta, tol, sweeps, progress):
             def report(sweep, residual):
                 bar.set_postfix(sweep=sweep, residual=f"{residual:.0e}")
 
-            parts.append(
-                _Part(net, graph, z[low : low + size], eta, tol, quantity, sweeps, report if progress else None)
-            )
+            with np.errstate(all="ignore"):  # a point that overflows gets its status, not a warning
+                shown = report if progress else None
+                parts.append(_Part(net, graph, z[low : low + size], eta, tol, quantity, sweeps, shown))
             bar.update(len(z[low : low + size]))
     return parts
 
@@ -604,7 +679,7 @@ def _joined(parts):
     )
 
 
-def solve(net: Network, z, quantity, eta=0.0, tol=None, n=None, *, sweeps=500, progress=False) -> Solution:
+def solve(net: Network, z, quantity, eta=0.0, tol=None, n=None, *, sweeps=3000, progress=False) -> Solution:
     """The route ``method="cavity"``; arguments as for :func:`rmtlib.theory.resolvent`, ``z`` a flat array.
 
     Parameters
@@ -631,9 +706,9 @@ def solve(net: Network, z, quantity, eta=0.0, tol=None, n=None, *, sweeps=500, p
 
     Notes
     -----
-    Points are solved together while an array of the state, ``2 n + synapses`` numbers a point (three times that for
-    reciprocal synapses), stays below 262144 numbers, else one by one. About 25 such arrays exist at a time (50 for the
-    density): 8 million synapses take 2.9 GB (5 GB).
+    Points are solved together while the state, ``2 n + synapses`` numbers a point (six more for a reciprocal
+    synapse), stays below 262144 numbers, else one by one. About 15 states exist at a time (for the density 30), so
+    that memory is linear in the synapses: 8 million take 2 GB (4 GB).
 
     Examples
     --------
@@ -657,9 +732,10 @@ class LocalResolvent:
         ``tau_i (B^-1)_ii``, whose mean over the units is the resolvent; units of tau.
     g1, g2 : ndarray
         ``G_ii`` of the first and of the second block, ``eta (eta^2 + B B^+)^-1_ii`` and ``eta (eta^2 + B^+ B)^-1_ii``.
-        Real for real eta. At small eta ``g2`` weighs units as right eigenvectors of J with eigenvalues about z do,
-        ``|r_i|^2``, and ``g1`` as left ones do, ``|tau_i l_i|^2``. At eta = 0, where only their product
-        has a meaning, ``sum g1 = sum g2`` in each strongly connected component; both are 0 outside its support.
+        Real for real eta. At small eta ``g2`` weighs units as the right eigenvectors r of J with eigenvalues near z
+        do, ``|r_i|^2``, and ``tau_i^2 g1`` as the left ones do. At eta = 0 only their product has a scale:
+        ``sum g1 = sum g2`` in each strongly connected component, and 0 outside its support. Units in no such component
+        have 0 there; which of them are driven, or drive, a component shows at small eta > 0.
     density : ndarray of float, or None
         ``(1/pi) dg_i/dconj(z)``, whose mean is the density; units of tau^2. None for complex eta.
     solution : Solution
@@ -673,7 +749,7 @@ class LocalResolvent:
     solution: Solution
 
 
-def local(net, z, eta=0.0, tol=1e-6, throw=True, sweeps=500, progress=False) -> LocalResolvent:
+def local(net, z, eta=0.0, tol=1e-6, throw=True, sweeps=3000, progress=False) -> LocalResolvent:
     r"""Resolvent, eigenvector weights and density of each unit,
 
     .. math:: g_i = 	au_i (B^{-1})_{ii} = rac{	au_i A'_i}{D_i}, \qquad g^{(1)}_i = rac{Y_i}{D_i}, \qquad

@@ -26,7 +26,7 @@ from .edge import EdgeFunction, _root, bulk_abscissa
 
 __all__ = ["freezing_degree", "support_bound", "tail_exponent"]
 
-_ORDERS = 0.5 * (1 - np.cos(np.pi * np.arange(1, 33) / 32))  # in (0, 1], denser at the ends
+_ORDERS = 0.5 * (1 - np.cos(np.pi * np.arange(1, 49) / 48))  # in (0, 1], denser at the ends
 
 
 def support_bound(ens: Ensemble, z) -> np.ndarray:
@@ -36,8 +36,8 @@ def support_bound(ens: Ensemble, z) -> np.ndarray:
               K^{(t)}_{ab} = c_{ab} \langle |w_{ab}|^{2t} \rangle \Big\langle \Big(\frac{h}{|leak + z\tau|}\Big)^{2t} \Big\rangle_b ,
 
     from ``1/(Y + B^2/X) <= X/B^2`` and ``(x + y)^t <= x^t + y^t``: the moment of order ``t`` of a self-energy cannot grow
-    from unit to unit. At ``t = 1`` it is :func:`rmtlib.edge_function`; it is smaller below the freezing degree. The minimum over
-    32 values of ``t`` is improved by a parabola.
+    from unit to unit. At ``t = 1`` stands :func:`rmtlib.theory.edge_function`. Above the freezing degree both are 1 on the same
+    curve; below it this one is 1 further inside. The minimum over 48 values of ``t`` is improved by a parabola.
 
     Parameters
     ----------

@@ -4,19 +4,19 @@ With ``Omega = -i (z - self-energy)``, whose real part is positive for ``Im z > 
 ``phi(s) = E exp(-s Sigma)`` of the sum ``Sigma`` of the messages that a vertex of a Poisson graph receives,
 
 .. math::
-   \log\varphi(s) = c\,\big\langle \mathcal K[F](s J^2) - 1 \big\rangle_J , \qquad
+   \log\varphi(s) = c\,\big\langle \mathcal K[F](s w^2) - 1 \big\rangle_w , \qquad
    F(t) = e^{i z t} \varphi(t), \qquad G(z) = -i \int_0^\infty F(t)\, dt ,
 
-for the adjacency matrix, and for the Laplacian ``D - A``, whose message is ``1/(1/Omega - i/J)``,
+for the adjacency matrix, and for the Laplacian ``D - A``, whose message is ``1/(1/Omega - i/w)``,
 
 .. math::
-   \log\varphi(s) = c\,\big\langle e^{-i s J}\, \mathcal K\big[e^{-i J t} F\big](s J^2) - 1 \big\rangle_J ,
+   \log\varphi(s) = c\,\big\langle e^{-i s w}\, \mathcal K\big[e^{-i w t} F\big](s w^2) - 1 \big\rangle_w ,
 
 where ``K[E exp(-t X)](k) = E exp(-k/X)``, a Hankel transform: see :mod:`rmtlib.theory.saddle`. Here ``F`` is
 complex and oscillates, ``|F| <= exp(-t Im z)``, so the grid in ``u = log t`` must resolve ``exp(i |z| t)`` until
 ``t`` is several times ``1/Im z``: the work grows as ``|z|/Im z``. Grids are refined until ``G`` settles.
 
-Two precautions keep the sweeps stable. The multiplier of ``K`` delays a frequency ``w`` by ``2 log w``, so the grid is
+Two precautions keep the sweeps stable. The multiplier of ``K`` delays a frequency ``f`` by ``2 log f``, so the grid is
 longer on the right by that much; and what rounding leaves at its left end, where ``F' ~ -t``, is tapered, because each
 sweep would multiply it by ``c``.
 
@@ -41,12 +41,16 @@ _BATCH = 2**18  # complex numbers per array
 
 
 class _Grid:
-    """A grid in ``u = log t`` that resolves frequencies up to ``reach`` in t, from ``t = exp(-low)``."""
+    """A grid in ``u = log t`` that resolves frequencies up to ``reach`` in t, from ``t = exp(-low)``.
 
-    def __init__(self, top: float, low: float):
+    Beyond ``last``, F is 0: functions are kept up to there only, and the transforms pad them.
+    """
+
+    def __init__(self, top: float, low: float, last: float = np.inf):
         self.n, length = self.size(top, low)
         self.step = length / self.n
         self.u = -low + self.step * np.arange(self.n)
+        self.u = self.u[self.u <= np.log(last)]
         self.t = np.exp(self.u)
         self.omega = 2 * np.pi / length * np.fft.fftfreq(self.n, 1 / self.n)
         top_omega = np.abs(self.omega) / np.max(np.abs(self.omega))
@@ -65,18 +69,18 @@ class _Grid:
 
     def transform(self, slope, multiplier):
         """``K - 1`` and ``dK/dv`` for the derivative ``slope`` of F; ``multiplier`` averages over the weights."""
-        hat = scipy.fft.fft(slope * self.taper, axis=-1) * (self.kernel * multiplier)
-        rest = scipy.fft.fft(hat * self.integrate, axis=-1)
-        return hat[..., :1] * (self.u - self.u[0]) + rest - rest[..., :1], scipy.fft.fft(hat, axis=-1)
+        hat = scipy.fft.fft(slope * self.taper, self.n, axis=-1) * (self.kernel * multiplier)
+        rest, rate = (scipy.fft.fft(h, axis=-1)[..., : len(self.u)] for h in (hat * self.integrate, hat))
+        return hat[..., :1] * (self.u - self.u[0]) + rest - rest[..., :1], rate
 
     def shift(self, log, weight):
-        """``E |J|^(-2 i omega)``, which turns ``K(s)`` into ``E K(s J^2)``."""
+        """``E |w|^(-2 i omega)``, which turns ``K(s)`` into ``E K(s w^2)``."""
         half = _powers(log, weight, -2 * self.omega[1], self.n // 2 + 1)
         return np.concatenate([half, half[-2:0:-1].conj()])
 
 
 def _rule(law: Law, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Values and probabilities of a law: its atoms, or a fine rule in ``log |J|``."""
+    """Values and probabilities of a law: its atoms, or a fine rule in ``log |w|``."""
     if isinstance(law, Mixture):
         parts = [(p, _rule(part, count)) for p, part in zip(law._probs, law._laws, strict=True)]
         return np.concatenate([r[0] for _, r in parts]), np.concatenate([p * r[1] for p, r in parts])
@@ -87,7 +91,7 @@ def _rule(law: Law, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _messages(omega, values, matrix):
-    """The message through a synapse of weight J: ``J^2/Omega``, or ``1/(1/Omega - i/J)`` for the Laplacian."""
+    """The message through a synapse of weight w: ``w^2/Omega``, or ``1/(1/Omega - i/w)`` for the Laplacian."""
     return values**2 / omega if matrix == "adjacency" else values / (values / omega - 1j)
 
 
@@ -173,14 +177,15 @@ def solve(z, degree, law, matrix, omega, tol, defect=False) -> Solution:
             low = np.log(np.max(width[group]) / tol) + 3 + 1.5 * level
             if _Grid.size(key, low)[0] > _LARGEST:
                 continue
-            grid = _Grid(key, low)
+            grid = _Grid(key, low, 40 / np.min(z[group].imag))
             equation = _Equation(grid, z, degree, law, matrix, level)
             for rows in np.array_split(group, -(-len(group) * grid.n // _BATCH)):
                 part = z[rows]
                 equation.z = part
                 state = equation.medium(omega[rows], part)
                 if not defect:
-                    state, residual[rows], used = anderson(equation, state, tol=max(1e-4 * tol, 1e-13), plain=4, limit=400)
+                    with np.errstate(all="ignore"):  # an extrapolation that overflows is taken back
+                        state, residual[rows], used = anderson(equation, state, max(1e-4 * tol, 1e-13), plain=4, limit=400)
                     sweeps[rows] += used
                 value[rows] = equation.resolvent(state)
                 # the resolvent has a pole at every atom: what is left of the residual is amplified by up to |z|/Im z

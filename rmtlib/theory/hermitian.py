@@ -13,13 +13,13 @@ where ``Omega_{k\i}`` leaves out the message from ``i``. Its real part is positi
 degree ``c`` the number of messages is Poisson with or without ``i``, and in law
 
 .. math::
-   \Omega \overset{d}{=} -i z + \sum_{k=1}^{\mathrm{Poisson}(c)} m(J_k, \Omega_k), \qquad
+   \Omega \overset{d}{=} -i z + \sum_{k=1}^{\mathrm{Poisson}(c)} m(w_k, \Omega_k), \qquad
    \varrho(x) = \lim_{\eta \to 0} \frac1\pi \mathrm{Re}\, E\, \frac{1}{\Omega}\Big|_{z = x + i\eta} .
 
 Routes, independent of each other: :func:`cavity` on one graph; in :func:`resolvent` and :func:`density` the
 distributional equation by populations of samples (``"population-dynamics"``) or through its Laplace transform
 (``"hammerstein"``, see :mod:`rmtlib.theory.hammerstein`), and two approximations, ``"effective-medium"``
-(``Omega = -i z + c <m(J, Omega)>``; Wigner's semicircle for the adjacency matrix) and ``"single-defect"`` (one vertex with
+(``Omega = -i z + c <m(w, Omega)>``; Wigner's semicircle for the adjacency matrix) and ``"single-defect"`` (one vertex with
 its Poisson number of neighbours in that medium). The two are a reconstruction; see
 :mod:`rmtlib.theory.single_defect`.
 
@@ -236,7 +236,7 @@ def resolvent(
     degree : float
         Mean degree ``c > 0``.
     weight : law
-        Of the weight ``J`` of an edge.
+        Of the weight of an edge.
     matrix : {"adjacency", "laplacian"}
     method : {"hammerstein", "population-dynamics", "effective-medium", "single-defect"}
         The first two are exact up to their stated error; the first takes any weights for the adjacency matrix
@@ -356,14 +356,13 @@ def _medium(z, degree, law, matrix):
     keep = values != 0
     values, weight = values[keep], weight[keep]
 
-    def image(state, rows):
-        now = state[:, 0] + 1j * state[:, 1]
-        new = zeta[rows] + degree * (_hammerstein._messages(now[:, None], values, matrix) @ weight)
-        return np.stack([new.real, new.imag], 1)
-
-    start = np.stack([omega.real, omega.imag], 1)
-    state, residual, sweeps = anderson(image, start, tol=1e-14, limit=1000, patience=200)
-    return state[:, 0] + 1j * state[:, 1], residual, sweeps
+    # damped iteration stays in the right half plane, where it contracts; extrapolation may leave it
+    residual, steps = np.ones(len(z)), 0
+    while np.any(residual > 1e-14) and steps < 20_000:
+        image = zeta + degree * (_hammerstein._messages(omega[:, None], values, matrix) @ weight)
+        residual, steps = np.abs(image - omega) / np.abs(omega), steps + 1
+        omega = 0.5 * (omega + image)
+    return omega, residual, np.full(len(z), steps)
 
 
 def _populations(z, degree, law, matrix, tol, population=2000, replicas=8, sweeps=150, seed=0):
@@ -497,9 +496,9 @@ def cavity(graph, x, eta=0.05, matrix="adjacency", local: bool = False, tol=1e-8
 
 
 def kesten_mckay(x, degree: int, weight: float = 1.0, eta: float = 0.0) -> np.ndarray:
-    r"""Density of the adjacency matrix of random regular graphs, weights ``+J`` or ``-J`` in any proportion:
+    r"""Density of the adjacency matrix of random regular graphs, weights ``+w`` or ``-w`` in any proportion:
 
-    .. math:: \varrho(x) = \frac{d \sqrt{4 (d - 1) J^2 - x^2}}{2\pi (d^2 J^2 - x^2)}, \qquad |x| \le 2 J \sqrt{d - 1} .
+    .. math:: \varrho(x) = \frac{d \sqrt{4 (d - 1) w^2 - x^2}}{2\pi (d^2 w^2 - x^2)}, \qquad |x| \le 2 w \sqrt{d - 1} .
 
     The signs drop out because on a tree they can be absorbed in the signs of the vertices. With ``eta > 0`` the
     convolution with a Lorentzian, as the other functions of this module give it.
@@ -510,7 +509,7 @@ def kesten_mckay(x, degree: int, weight: float = 1.0, eta: float = 0.0) -> np.nd
     degree : int
         At least 2.
     weight : float
-        ``J``, the absolute value of the weights.
+        ``w``, the absolute value of the weights.
     eta : float
 
     Returns
@@ -568,7 +567,7 @@ def atom_at_zero(degree, matrix="adjacency") -> float:
     References
     ----------
     Karp and Sipser (1981); Bauer and Golinelli, J. Stat. Phys. 103, 301 (2001); Bordenave, Lelarge and Salez,
-    Ann. Probab. 39, 104 (2011).
+    Ann. Probab. 39, 1097 (2011).
 
     Examples
     --------

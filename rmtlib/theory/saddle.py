@@ -45,16 +45,20 @@ from scipy.special import loggamma
 from ..ensemble import Ensemble, Synapses
 from ..errors import NotApplicableError
 from ..laws import Continuous, Discrete, Independent, Mixture
-from ..solve import Solution, Status, anderson
+from ..solve import Solution, Status, anderson, newton_krylov
 from . import dense as _dense
 from .edge import EdgeFunction, _root
 
 __all__ = ["hankel_multiplier", "solve"]
 
 # (points, length in log t) of the grids, each finer and longer than the last
-_GRIDS = ((256, 64.0), (512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0))
-_TAU_NODES = (48, 96, 192, 384, 768)  # nodes a piece, rules centred on the near-pole of each point
-_JOINT_NODES = (32, 64, 96, 128, 160)  # of tau and of gain, where they depend on each other
+_GRIDS = ((256, 64.0), (512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0), (8192, 1100.0))
+# the same where every unit has many inputs and outputs: noise of high frequency, which each sweep amplifies by the
+# mean degree, asks for finer and longer grids
+_LARGE_GRIDS = ((512, 108.0), (1024, 186.0), (2048, 330.0), (4096, 600.0), (8192, 1100.0))
+_MANY = 16.0  # inputs and outputs
+_TAU_NODES = (48, 96, 192, 384, 768, 768)  # nodes a piece, rules centred on the near-pole of each point
+_JOINT_NODES = (32, 64, 96, 128, 160, 160)  # of tau and of gain, where they depend on each other
 _BATCH = 40_000  # grid values per array: what stays in the cache is fastest
 
 
@@ -80,9 +84,9 @@ def hankel_multiplier(omega: np.ndarray) -> np.ndarray:
 class _Grid:
     """A periodic grid in ``u = log t`` with ``n`` points over ``length``, centred on 0."""
 
-    def __init__(self, level: int):
+    def __init__(self, level: int, sizes=None):
         self.level = level
-        self.n, self.length = _GRIDS[level]
+        self.n, self.length = (sizes or _GRIDS)[level]
         self.step = self.length / self.n
         self.u = self.step * (np.arange(self.n) - self.n // 2)
         self.omega = 2 * np.pi / self.length * np.arange(self.n // 2 + 1)
@@ -130,6 +134,7 @@ class _Class:
         self.out_degree = self.degree.T * self.fractions[None, :] / self.fractions[:, None]
         self.joints = [ens.populations[k].joint for k in members]
         self.square = [float(np.dot(h2, w)) for _, w, _, h2 in (sys.tau_rule(k, 40) for k in members)]
+        self.fewest = min(self.degree.sum(1).min(), self.out_degree.sum(1).min())
         self.percolates = np.max(np.abs(np.linalg.eigvals(self.degree))) > 1
         self._cache: dict = {}
         for k, joint in zip(members, self.joints, strict=True):
@@ -149,7 +154,7 @@ class _Class:
 
     def weight_multipliers(self, grid):
         """``c_ab E|w_ab|^(-2 i omega)`` and ``d_ab E|w_ba|^(-2 i omega)``, shape (target, source, omega)."""
-        key = ("w", grid.level)
+        key = ("w", grid.length)
         if key not in self._cache:
             shape = self.degree.shape + grid.omega.shape
             table, out = np.zeros(shape, complex), np.zeros(shape, complex)
@@ -161,7 +166,7 @@ class _Class:
         return self._cache[key]
 
     def gain_multiplier(self, member, grid):
-        key = ("h", member, grid.level)
+        key = ("h", member, grid.length)
         if key not in self._cache:
             self._cache[key] = _mellin(self.joints[member].gain, grid.omega[1], len(grid.omega), 1)
         return self._cache[key]
@@ -332,6 +337,19 @@ class _Map:
         self.extra = gaps[1:]
         self.sides = 1 if len(cls.members) == 1 else 2
         self.couple = cls.weight_multipliers(grid)
+
+    def at(self, slope, rows):
+        """The map of some of the points."""
+        return self.take(rows)(slope)
+
+    def fixed_point(self, start, tol, **options):
+        return anderson(self.at, start, tol, **options)
+
+    def coupled(self, s):
+        """The map with all weights multiplied by ``exp(s/2)``, as far as fixed points go: B by ``exp(-s/2)``."""
+        new = self.take(slice(None))
+        new.gap = self.gap * np.exp(1j * s * self.grid.omega)
+        return new
 
     def take(self, keep):
         new = object.__new__(_Map)
@@ -563,35 +581,22 @@ def _solve_class(cls, z, quantity, tol):
     start = cls.dense_scale(z)[:, :sides]
     bound = _size_of(cls, z, start[0, 0] ** 2)
     slopes: dict[int, np.ndarray] = {}
+    lost_before = np.zeros(count, bool)
     todo, previous = np.arange(count), np.full(count, np.nan, complex)
-    for level, (n, _) in enumerate(_GRIDS):
-        grid = _Grid(level)
-        batch = max(2, _BATCH // (size * sides * n))
+    sizes = _LARGE_GRIDS if cls.fewest > _MANY else _GRIDS
+    grids = [_Grid(level, sizes) for level in range(len(sizes))]
+    for level, grid in enumerate(grids):
+        batch = max(2, _BATCH // (size * sides * grid.n))
         got, scale = np.empty(len(todo), complex), np.empty(len(todo))
         for low in range(0, len(todo), batch):
             rows = todo[low : low + batch]
             cmap = _Map(cls, grid, cls.gap_multipliers(z[rows], grid))
             cold = _guess(cls, grid, start[:, :, rows], atoms)
-            if level == 0:
-                first = cold
+            first = cold if level == 0 else _interpolate(grids[level - 1], [slopes[r] for r in rows], grid)
+            if level == 0:  # the first grid only feeds the second
+                x, residual, sweeps = cmap.fixed_point(first, 1e-7, plain=4, limit=60)
             else:
-                old = np.stack([slopes[r] for r in rows], 2)
-                first = CubicSpline(_Grid(level - 1).u, old, axis=-1, extrapolate=False)(grid.u)
-                first = np.where(np.isnan(first), 0.0, first)
-            # the first grid only feeds the second
-            goal = min(1e-12, max(1e-4 * tol, 1e-14)) if level else 1e-7
-            plain = 0 if level else 4
-            x, residual, sweeps = anderson(lambda v, r, m=cmap: m.take(r)(v), first, tol=goal, plain=plain)
-            again = np.flatnonzero(residual > 1e-10)
-            if level and again.size:
-                # next to the edge the coarse grid may have an answer of its own, far from the true one
-                own = cmap.take(again)
-                x2, residual2, more = anderson(
-                    lambda v, r, m=own: m.take(r)(v), cold[:, :, again], goal, depth=10, plain=4, patience=60
-                )
-                sweeps[again] += more
-                better = residual2 < residual[again]
-                x[:, :, again[better]], residual[again[better]] = x2[:, :, better], residual2[better]
+                x, residual, sweeps = _settle(cmap, first, cold, min(1e-12, max(1e-4 * tol, 1e-14)))
             for j, r in enumerate(rows):
                 slopes[r] = x[:, :, j]
             lost = np.max(np.abs(1 + grid.step * x.sum(-1) - atoms[:, :, None]), axis=(0, 1)) > 1e-3
@@ -601,7 +606,7 @@ def _solve_class(cls, z, quantity, tol):
             else:
                 linear = _Linear(cmap, x)
                 goal = min(1e-11, max(1e-4 * tol, 1e-13)) if level else 1e-7
-                dx, more, extra = anderson(linear, np.zeros((size, sides, 2 * len(rows), n)), tol=goal, plain=0)
+                dx, more, extra = anderson(linear, np.zeros((size, sides, 2 * len(rows), grid.n)), tol=goal, plain=0)
                 got[at] = linear.density(dx) / np.pi
                 scale[at] = np.abs(got[at].real) + 1e-6 * bound[rows] ** 2
                 residual = np.maximum(residual, np.maximum(more[: len(rows)], more[len(rows) :]))
@@ -617,7 +622,9 @@ def _solve_class(cls, z, quantity, tol):
             res.error[todo] += np.abs(got.imag)
         done = (res.error[todo] <= tol * scale) & (level > 0)
         res.status[todo[done]] = Status.CONVERGED
-        failed = ~(res.residual[todo] < 1e-9) & (level > 1)
+        poor = ~(res.residual[todo] < 1e-9)
+        failed = poor & lost_before[todo] & (level > 2)
+        lost_before[todo] = poor
         res.status[todo[failed & ~done]] = Status.NOT_CONVERGED
         previous[todo] = got
         for r in todo[done | failed]:
@@ -626,6 +633,58 @@ def _solve_class(cls, z, quantity, tol):
         if not todo.size:
             break
     return res
+
+
+def _interpolate(coarse, slopes, grid):
+    """States of the last grid, listed by point, on the next."""
+    got = CubicSpline(coarse.u, np.stack(slopes, 2), axis=-1, extrapolate=False)(grid.u)
+    return np.where(np.isnan(got), 0.0, got)
+
+
+_GOOD = 1e-10  # residual beyond which more is tried
+
+
+def _settle(cmap, first, cold, tol):
+    """The fixed point from the state of the last grid; if need be from the cold start, by Newton, by continuation."""
+    x, residual, sweeps = cmap.fixed_point(first, tol, plain=0, limit=80)
+    for attempt in (_by_newton, _from_cold, _from_inside)[: 3 if cmap.grid.n <= 1024 else 2]:
+        again = np.flatnonzero(~(residual < _GOOD))
+        if not again.size:
+            break
+        own = cmap.take(again)
+        got, new, more = attempt(own, x[:, :, again], cold[:, :, again], tol)
+        sweeps[again] += more
+        better = new < residual[again]
+        x[:, :, again[better]], residual[again[better]] = got[:, :, better], new[better]
+    return x, residual, sweeps
+
+
+def _by_newton(cmap, x, cold, tol):
+    return newton_krylov(cmap.at, x, tol)
+
+
+def _from_cold(cmap, x, cold, tol):
+    """Next to the edge the coarse grid may have an answer of its own, far from the true one."""
+    x, _, sweeps = cmap.fixed_point(cold, tol, depth=10, plain=4, limit=60)
+    x, residual, calls = newton_krylov(cmap.at, x, tol)
+    return x, residual, sweeps + calls
+
+
+def _from_inside(cmap, x, cold, tol):
+    """Weights stronger by ``exp(s/2)`` put the point well inside the support; from there ``s`` goes to 0."""
+    x, previous, last = cold, None, None
+    total = np.zeros(cold.shape[2], int)
+    for s in [*(0.5 * 0.75 ** np.arange(20)), 0.0]:
+        stronger = cmap.coupled(s)
+        if last is None:
+            got, _, sweeps = stronger.fixed_point(x, tol, depth=10, plain=4, limit=60)
+            total += sweeps
+        else:
+            got = x if previous is None else x + (x - previous[0]) * ((s - last) / (last - previous[1]))
+        got, residual, calls = newton_krylov(stronger.at, got, tol, basis=150, forcing=1e-4)
+        total += calls
+        previous, x, last = (None if last is None else (x, last)), got, s
+    return x, residual, total
 
 
 def _guess(cls, grid, scale, atoms):
@@ -664,7 +723,9 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
     -------
     Solution
         ``error`` estimates what refining the grid, the nodes in tau and the iteration would still change. Outside
-        the support ``g = sum_a f_a <tau/(leak + z tau)>`` and the density is 0.
+        the support ``g = sum_a f_a <tau/(leak + z tau)>`` and the density is 0. On the bar inside the support the
+        planar density is infinite (``Status.SINGULAR``; :func:`rmtlib.theory.divergence.divergence` says how); the resolvent there is the mean
+        of its two sides.
 
     Raises
     ------
@@ -711,12 +772,15 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
             inside = edge.of_class(cls.members, scaled, 1e-10) > 1
             if np.any(inside):
                 inside[inside] = _bound(cls, scaled[inside]) > 1
-        rows = np.flatnonzero(inside & ~cls.on_atom(scaled))
+        infinite = cls.on_atom(scaled)
+        if quantity == "density":
+            infinite |= inside & np.any([edge._on_bar(k, scaled) for k in cls.members], axis=0)
+        rows = np.flatnonzero(inside & ~infinite)
         if rows.size:
             with np.errstate(all="ignore"):  # a point that overflows gets its status, not a warning
                 got = _solve_class(cls, scaled[rows], quantity, tol)
             add(rows, (got.value, got.error, got.residual, got.iterations, got.status))
-        status[cls.on_atom(scaled)] = Status.SINGULAR
+        status[infinite] = Status.SINGULAR
         rows = np.flatnonzero(~inside)
         if rows.size and quantity == "resolvent":
             for k in cls.members:
