@@ -107,8 +107,8 @@ def test_units():
 def test_symbolic_series_is_that_of_the_message():
     s = sp.Symbol("s", positive=True)
     for matrix in ("adjacency", "laplacian"):
-        exact = sp.series(sp.exp(-s * symbolic.vertex_message(matrix)), s, 0, 5).removeO() - 1
-        assert sp.simplify(symbolic.hammerstein_series(matrix, 4) - exact) == 0
+        exact = sp.series(sp.exp(-s * symbolic.vertex_message(matrix)), s, 0, 4).removeO() - 1
+        assert sp.simplify(symbolic.hammerstein_series(matrix, 3) - exact) == 0
 
 
 @pytest.mark.parametrize("matrix", ["adjacency", "laplacian"])
@@ -154,11 +154,11 @@ def test_hammerstein_against_population_dynamics(name):
     x = np.array([-0.9, 0.1, 1.3, 2.6])
     a = hermitian.density(x, c, weight, matrix, eta=0.15)
     b = hermitian.density(
-        x, c, weight, matrix, "population-dynamics", eta=0.15, population=1000, replicas=16, sweeps=60, seed=3
+        x, c, weight, matrix, "population-dynamics", eta=0.15, population=800, replicas=12, sweeps=60, seed=3
     )
     # four 95% intervals, seeds fixed: 1.5 of them
     assert np.all(np.abs(a.value - b.value) <= 1.5 * b.error + a.error)
-    assert np.max(b.error / b.value) < 0.02
+    assert np.max(b.error / b.value) < 0.03  # an error that is itself of use
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -211,7 +211,7 @@ def test_cavity_is_exact_on_trees(matrix):
 @pytest.mark.parametrize("name", CASES)
 def test_cavity_and_theory_against_samples(name):
     c, weight, matrix = CASES[name]
-    x, eta, n = np.array([-0.9, 0.15, 1.3, 2.6]), 0.1, 2000 if name.endswith("c=3") else 1000
+    x, eta, n = np.array([-0.9, 0.15, 1.3, 2.6]), 0.1, 2000 if name == "two-valued c=3" else 1000
     graphs = [hermitian.sample(n, c, weight, seed) for seed in range(3)]
     exact = np.array([smeared(g if matrix == "adjacency" else hermitian.laplacian(g), x, eta) for g in graphs])
     cavity = np.array([hermitian.cavity(g, x, eta, matrix).value for g in graphs])

@@ -70,7 +70,8 @@ def build(target: Path) -> None:
         pyodide = target / "static/pyodide"
         shutil.copytree(ROOT / ".vendor/pyodide", pyodide)
         source = work / "source"  # setuptools leaves its traces where it builds
-        shutil.copytree(ROOT / "rmtlib", source / "rmtlib", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("rmtlib", "data"):
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("pyproject.toml", "README.md", "LICENSE"):
             shutil.copy(ROOT / name, source)
         wheel = [sys.executable, "-m", "pip", "wheel", "-qq", "--no-deps", "--no-build-isolation", "-w", work]

@@ -53,7 +53,7 @@ sparse_symbols = SimpleNamespace(
     omega=sp.Symbol("omega", real=True),
     eps=sp.Symbol("varepsilon", real=True),
 )
-"""Symbols of this module that :data:`rmtlib.symbolic.symbols` does not have."""
+"""Symbols of this module that ``rmtlib.symbolic.symbols`` does not have."""
 
 _P = sparse_symbols
 

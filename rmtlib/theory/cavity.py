@@ -760,8 +760,8 @@ class LocalResolvent:
 def local(net, z, eta=0.0, tol=1e-6, throw=True, sweeps=3000, progress=False) -> LocalResolvent:
     r"""Resolvent, eigenvector weights and density of each unit,
 
-    .. math:: g_i = 	au_i (B^{-1})_{ii} = rac{	au_i A'_i}{D_i}, \qquad g^{(1)}_i = rac{Y_i}{D_i}, \qquad
-              g^{(2)}_i = rac{X_i}{D_i}, \qquad arrho_i = rac1\pi rac{\partial g_i}{\partialar z} .
+    .. math:: g_i = \tau_i (B^{-1})_{ii} = \frac{\tau_i A'_i}{D_i}, \qquad g^{(1)}_i = \frac{Y_i}{D_i}, \qquad
+              g^{(2)}_i = \frac{X_i}{D_i}, \qquad \varrho_i = \frac1\pi \frac{\partial g_i}{\partial\bar z} .
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def edge_ipr(ens: Ensemble, z, side: str = "right", population: str | None = Non
     -------
     float
         2 (complex) or 3 (real) for a Gaussian vector; ``inf`` where the fourth moment diverges, in a finite network a value
-        that grows with n (:func:`rmtlib.tail_exponent`).
+        that grows with n (:func:`rmtlib.theory.tail_exponent`).
 
     Raises
     ------
@@ -154,7 +154,7 @@ def _moment(kernel, source, alive):
     out = np.zeros(len(source))
     at = np.flatnonzero(alive)
     inner = kernel[np.ix_(at, at)]
-    if np.max(np.abs(np.linalg.eigvals(inner))) >= 1:
+    if np.max(np.abs(np.linalg.eigvals(inner))) >= 1 - 1e-12:
         out[at] = np.inf
     else:
         out[at] = np.linalg.solve(np.eye(len(at)) - inner, source[at])

@@ -23,8 +23,9 @@ and the mass is the expected exponent of ``det`` (half of that of ``|det|^2``), 
 .. math:: m = \sum_a f_a \Big\{ \langle \min(\kappa, \xi_a + \upsilon_a) \rangle
           - \sum_b c_{ab} \langle \min(0, m_b + m'_a) \rangle \Big\} ,
 
-with ``m_b = max(-ups_b, xi_b - kappa_b)`` the message to the target and ``m'_a`` the one to the source. It is
-stationary, and largest, at the solution: the dual of the minimum above.
+with ``m_b = max(-ups_b, xi_b - kappa_b)`` the message to the target and ``m'_a`` the one to the source. It is stationary in
+the laws of the messages. There is a solution for each parity of the gauge; the larger value counts, as in the dual of a
+minimisation (seen numerically, not proved).
 
 New here as far as we know; the linear-programming dual of an assignment problem as a cavity recursion is that of
 Mezard and Parisi, J. Physique Lett. 46, L771 (1985). Tested against assignments on sampled networks.

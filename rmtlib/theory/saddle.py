@@ -337,10 +337,15 @@ class _Map:
         self.extra = gaps[1:]
         self.sides = 1 if len(cls.members) == 1 else 2
         self.couple = cls.weight_multipliers(grid)
+        self._part = None
 
     def at(self, slope, rows):
         """The map of some of the points."""
-        return self.take(rows)(slope)
+        if len(rows) == self.gap.shape[2]:
+            return self(slope)
+        if self._part is None or not np.array_equal(rows, self._part[0]):  # the same for many sweeps
+            self._part = rows, self.take(rows)
+        return self._part[1](slope)
 
     def fixed_point(self, start, tol, **options):
         return anderson(self.at, start, tol, **options)
@@ -352,8 +357,9 @@ class _Map:
         return new
 
     def take(self, keep):
+        """The map of some of the points for good (without what the resolvent needs)."""
         new = object.__new__(_Map)
-        new.__dict__.update(self.__dict__, gap=self.gap[:, :, keep], extra=self.extra[:, :, keep])
+        new.__dict__.update(self.__dict__, gap=self.gap[:, :, keep], extra=None, _part=None)
         return new
 
     def parts(self, slope):
@@ -426,8 +432,6 @@ class _Linear:
         self.map, self.slope = cmap, slope
         grid = cmap.grid
         hat, self.f, self.h, self.dh = cmap.parts(slope)
-        product = slope[:, ::-1] * self.h + self.f[:, ::-1] * self.dh
-        self.dlog = grid.back(cmap._mix(grid.forward(product)))
         seed = hat * grid.kernel
         # conj(tau/a): the imaginary part changes sign
         parts = [
@@ -436,7 +440,7 @@ class _Linear:
         ]
         self.source = [(grid.back(p), grid.back(p * grid.derive)) for p in parts]
         self.square = grid.back(np.conj(seed * cmap.extra[2][:, None]) * grid.derive)
-        self.hat = hat
+        self.hat, self._kept = hat, {}
 
     def __call__(self, x, rows):
         count = self.f.shape[2]
@@ -444,21 +448,28 @@ class _Linear:
         for part in (0, 1):
             mine = (rows >= count) == bool(part)
             if np.any(mine):
-                out[:, :, mine] = self._apply(x[:, :, mine], rows[mine] - part * count, self.source[part])
+                out[:, :, mine] = self._apply(x[:, :, mine], part, rows[mine] - part * count)
         return out
 
-    def _apply(self, x, rows, source):
-        cmap, grid = self.map.take(rows), self.map.grid
-        f, h, dh, slope = (p[:, :, rows] for p in (self.f, self.h, self.dh, self.slope))
+    def _fields(self, part, rows):
+        """What the linear map multiplies with, for some of the points: the same for many sweeps."""
+        kept = self._kept.get(part)
+        if kept is None or not np.array_equal(rows, kept[0]):
+            everything = (self.map.gap, self.f, self.h, self.dh, self.slope, *self.source[part])
+            kept = self._kept[part] = rows, [p[:, :, rows] for p in everything]
+        return kept[1]
+
+    def _apply(self, x, part, rows):
+        cmap, grid = self.map, self.map.grid
+        gap, f, h, dh, slope, source, dsource = self._fields(part, rows)
         hat = grid.forward(x)
         df = grid.integral(hat)
-        other = np.conj(hat * cmap.gap)
-        h1 = grid.integral(other, -df[..., -1:]) + source[0][:, :, rows]
-        dh1 = grid.back(other) + source[1][:, :, rows]
+        other = np.conj(hat * gap)
+        h1 = grid.integral(other, -df[..., -1:]) + source
+        dh1 = grid.back(other) + dsource
         product = x[:, ::-1] * h + df[:, ::-1] * dh + slope[:, ::-1] * h1 + f[:, ::-1] * dh1
         log = cmap._mix(grid.forward(product))
-        change = grid.integral(log)
-        return slope * change + f * grid.back(log) * grid.window
+        return slope * grid.integral(log) + f * grid.back(log) * grid.window
 
     def density(self, x):
         """``Re dg/dconj(z) / pi`` and the imaginary part, which vanishes in exact arithmetic."""
@@ -528,12 +539,12 @@ def _classes(ens):
         mixed = "this ensemble has dense and sparse blocks" if not ens.is_dense else "all synapses are dense"
         raise NotApplicableError(
             f'{mixed}: method="saddle" is for a finite mean degree in every block; use method="dense"'
-            + ("" if ens.is_dense else " (large mean degree), or the eigenvalues of samples")
+            + ("" if ens.is_dense else " (large mean degree), or a sample")
         )
     if ens._pairs:
         raise NotApplicableError(
             'reciprocal synapses need messages that are 2 x 2 matrices, which method="saddle" does not have: use '
-            'method="dense" (large mean degree), or the eigenvalues of samples'
+            'method="dense" (large mean degree), or method="cavity" on a sample'
         )
     sys = _dense.system(ens)  # raises for a fixed probability: no degree in the limit
     return sys, [_Class(ens, sys, members) for members in sys.classes]
@@ -552,6 +563,13 @@ def _atom(cls):
                 break
         out.append(q)
     return np.stack(out, 1)
+
+
+def _rounded(z):
+    """To 14 digits, so that a grid of points finds its mirror images."""
+    parts = z.view(float).reshape(-1, 2)
+    mantissa, exponent = np.frexp(parts)
+    return np.ldexp(np.round(mantissa * 2.0**46) / 2.0**46, exponent).view(complex)[:, 0]
 
 
 class _Result:
@@ -580,7 +598,7 @@ def _solve_class(cls, z, quantity, tol):
     atoms = _atom(cls)[:, :sides]
     start = cls.dense_scale(z)[:, :sides]
     bound = _size_of(cls, z, start[0, 0] ** 2)
-    slopes: dict[int, np.ndarray] = {}
+    slopes, changes = {}, {}  # states of the last grid, and their derivatives with respect to conj(z)
     lost_before = np.zeros(count, bool)
     todo, previous = np.arange(count), np.full(count, np.nan, complex)
     sizes = _LARGE_GRIDS if cls.fewest > _MANY else _GRIDS
@@ -606,8 +624,14 @@ def _solve_class(cls, z, quantity, tol):
             else:
                 linear = _Linear(cmap, x)
                 goal = min(1e-11, max(1e-4 * tol, 1e-13)) if level else 1e-7
-                dx, more, extra = anderson(linear, np.zeros((size, sides, 2 * len(rows), grid.n)), tol=goal, plain=0)
+                if level == 0:
+                    guess = np.zeros((size, sides, 2 * len(rows), grid.n))
+                else:
+                    guess = _interpolate(grids[level - 1], [changes[r][k] for k in (0, 1) for r in rows], grid)
+                dx, more, extra = anderson(linear, guess, tol=goal, plain=0)
                 got[at] = linear.density(dx) / np.pi
+                for j, r in enumerate(rows):
+                    changes[r] = dx[:, :, j], dx[:, :, len(rows) + j]
                 scale[at] = np.abs(got[at].real) + 1e-6 * bound[rows] ** 2
                 residual = np.maximum(residual, np.maximum(more[: len(rows)], more[len(rows) :]))
                 sweeps = sweeps + extra[: len(rows)]
@@ -623,12 +647,12 @@ def _solve_class(cls, z, quantity, tol):
         done = (res.error[todo] <= tol * scale) & (level > 0)
         res.status[todo[done]] = Status.CONVERGED
         poor = ~(res.residual[todo] < 1e-9)
-        failed = poor & lost_before[todo] & (level > 2)
+        failed = poor & lost_before[todo] & (level > (2 if sizes is _LARGE_GRIDS else 1))
         lost_before[todo] = poor
         res.status[todo[failed & ~done]] = Status.NOT_CONVERGED
         previous[todo] = got
         for r in todo[done | failed]:
-            slopes.pop(r, None)
+            slopes.pop(r, None), changes.pop(r, None)
         todo = todo[~(done | failed)]
         if not todo.size:
             break
@@ -746,17 +770,20 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
     """
     if eta != 0:
         raise NotApplicableError(
-            'method="saddle" is the limit eta -> 0; for another eta use method="dense" (large mean degree) or the '
-            "resolvent of a sample"
+            'method="saddle" is the limit eta -> 0; for another eta use method="population-dynamics", or the cavity '
+            "equations of a sample"
         )
     tol = (1e-8 if quantity == "resolvent" else 1e-6) if tol is None else tol
     ens = _with_degrees(ens, n)
     sys, classes = _classes(ens)
-    flip = z.imag < 0
-    scaled = np.where(flip, z.conj(), z) * sys.scale
-    value, error = np.zeros(len(z), complex), np.zeros(len(z))
-    residual, iterations = np.zeros(len(z)), np.zeros(len(z), int)
-    status = np.full(len(z), int(Status.CONVERGED))
+    # all laws are real: mirror images are one point
+    upper = z.real + 1j * np.abs(z.imag)
+    _, first, which = np.unique(_rounded(upper), return_index=True, return_inverse=True)
+    scaled = upper[first] * sys.scale
+    count = len(scaled)
+    value, error = np.zeros(count, complex), np.zeros(count)
+    residual, iterations = np.zeros(count), np.zeros(count, int)
+    status = np.full(count, int(Status.CONVERGED))
 
     def add(rows, part):
         value[rows] += part[0]
@@ -767,7 +794,7 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
 
     edge = EdgeFunction(sys, [pop.joint for pop in ens.populations])
     for cls in classes:
-        inside = np.zeros(len(z), bool)
+        inside = np.zeros(count, bool)
         if cls.percolates:
             inside = edge.of_class(cls.members, scaled, 1e-10) > 1
             if np.any(inside):
@@ -791,9 +818,7 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
     lost = ~np.isfinite(value)
     value[lost], status[lost] = 0.0, Status.SINGULAR
     unit = sys.scale if quantity == "resolvent" else sys.scale**2
-    value = np.where(flip, value.conj(), value) * unit
-    if quantity == "density":
-        value = value.real
     singular = status == Status.SINGULAR
-    value[singular], error[singular] = np.inf, np.inf
-    return Solution(value, error * unit, residual, iterations, status, "saddle")
+    value, error = np.where(singular, np.inf, value * unit), np.where(singular, np.inf, error * unit)
+    value = value.real[which] if quantity == "density" else np.where(z.imag < 0, value[which].conj(), value[which])
+    return Solution(value, error[which], residual[which], iterations[which], status[which], "saddle")
