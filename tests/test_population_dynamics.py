@@ -134,6 +134,8 @@ def test_bad_input():
     pairs = rmt.Reciprocity(0.5, 0.5)
     with pytest.raises(NotApplicableError, match="reciprocal"):
         sampled(rmt.Ensemble(rmt.Population("a"), rmt.Synapses(stats.norm(), degree=4), pairs), 0.1)
+    with pytest.raises(NotApplicableError, match="infinite size"):
+        sampled(ONE, 0.1, n=100)
     with pytest.raises(ValidationError, match="population"):
         sampled(ONE, 0.1, population=0)
     with pytest.raises(ValidationError, match="sweeps"):

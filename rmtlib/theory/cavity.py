@@ -11,11 +11,11 @@ On a tree the branches at unit i are independent once i is taken out, and the in
 ``G_ii = [M_ii - sum_j M_ij G_jj^(i) M_ji]^-1``, ``G_jj^(i)`` the block of j with i taken out:
 
 .. math::
-   G_{ii}^{-1} = \begin{pmatrix} X_i & i A_i \\ i A'_i & Y_i \end{pmatrix}, \qquad
+   G_{ii}^{-1} &= \begin{pmatrix} X_i & i A_i \\ i A'_i & Y_i \end{pmatrix}, \qquad D = A A' + X Y, \\
    X_i &= \eta + \sum_j b_{ij}^2\, \frac{X_{j\setminus i}}{D_{j\setminus i}}, \qquad
    Y_i = \eta + \sum_j b_{ji}^2\, \frac{Y_{j\setminus i}}{D_{j\setminus i}}, \\
    A_i &= a_i - \sum_j b_{ij} b_{ji} \frac{A'_{j\setminus i}}{D_{j\setminus i}}, \qquad
-   A'_i = \bar a_i - \sum_j b_{ij} b_{ji} \frac{A_{j\setminus i}}{D_{j\setminus i}}, \qquad D = A A' + X Y .
+   A'_i = \bar a_i - \sum_j b_{ij} b_{ji} \frac{A_{j\setminus i}}{D_{j\setminus i}} .
 
 The fields of j without i are those of j less the one term that comes from i. A synapse j -> i that is not answered
 by one from i to j leaves ``X_j`` and ``A_j`` as they are and takes one term from ``Y_j``: its messages are two
