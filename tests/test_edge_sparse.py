@@ -80,7 +80,7 @@ def _rank(matrix, prime):
     return rank
 
 
-def test_laws_of_the_atom_mass():
+def test_laws_of_the_atom_mass(monkeypatch):
     mass = lambda c, p: multiplicity.atom_mass([[c]], [1.0], [p])[0]
     assert mass(0.7, 0.3) == pytest.approx(0.3, abs=1e-9)  # below percolation: every unit
     q = 0.203187869979979953838  # q = exp(-2 (1 - q))
@@ -94,8 +94,9 @@ def test_laws_of_the_atom_mass():
     c, f = np.array([[1.0, 0.8], [2.0, 0.4]]), np.array([0.6, 0.4])
     back = c.T * f[None, :] / f[:, None]
     assert multiplicity.atom_mass(c, f, [1.0, 0.2])[0] == pytest.approx(multiplicity.atom_mass(back, f, [1.0, 0.2])[0])
+    monkeypatch.setattr(multiplicity, "_REACH", 32)
     with pytest.raises(rmt.ConvergenceError, match="percolation"):
-        multiplicity.atom_mass([[1.0005]], [1.0], [1.0])
+        multiplicity.atom_mass([[1.05]], [1.0], [1.0])
 
 
 def test_the_resolvent_approaches_the_atom():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import jupytext
 import numpy as np
 import pytest
 import sympy as sp
@@ -129,7 +132,7 @@ class TestGinibre:
         refused(sym.ginibre_flux(n, (integrand[0], 2 * integrand[1])).diff(t), right)
 
 
-P = sym.derivation._P
+P = sym.derivation._LENGTH
 
 
 def on_p(integrand, n):
@@ -341,3 +344,101 @@ def test_degree_correction_against_the_solver():
             left.append(abs(g - dense - complex(first) / c) * c**2)
         assert left[0] < 4.0  # without the correction it would be about 0.7 * 3 * 0.5 * 40 = 42
         assert 0.5 < left[1] / left[0] < 1.5  # constant for an error of order 1/c^2
+
+
+# ---------------------------------------------------------------- Bessel form
+class TestBesselForm:
+    law = TestFunctionalSaddle.law
+    f, ftilde, S = TestFunctionalSaddle.f, TestFunctionalSaddle.ftilde, TestFunctionalSaddle.S
+
+    @pytest.mark.parametrize("side", ["in", "out"])
+    @pytest.mark.parametrize("population", ["E", "I"])
+    def test_kernels_are_superintegrals(self, population, side):
+        args = self.law, population, self.f, self.ftilde, self.S, side
+        right = sym.saddle_exponent(*args).subs(s.eta, 0)
+        accept(sym.bessel_exponent(*args), right)
+        refused(sym.bessel_exponent(*args), -right)
+        refused(sym.bessel_exponent(*args), right.subs(s.z, 2 * s.z))
+
+    def test_chiralities_differ(self):
+        """In- and out-messages are not confused."""
+        args = self.law, "E", self.f, self.ftilde, self.S
+        refused(sym.bessel_exponent(*args, "in"), sym.saddle_exponent(*args, "out").subs(s.eta, 0))
+
+    def test_one_population(self):
+        law = sym.SparseLaw({("I", "I"): [(HALF, 1)]}, {"I": [(1, 1, HALF), (2, 1, HALF)]})
+        f = {"I": self.f["I"]}
+        right = sym.saddle_exponent(law, "I", f, f, self.S).subs(s.eta, 0)
+        accept(sym.bessel_exponent(law, "I", f, f, self.S), right)
+        with pytest.raises(rmt.ValidationError, match="one population"):
+            sym.bessel_exponent(law, "I", f, {"I": [(1, 1)]}, self.S)
+
+    def test_source_at_L(self):
+        integral, square = sym.site_integral(coupling=sp.I * w, at="L")
+        g_1 = (s.eta + s.h**2 * s.Y) / D
+        accept(integral, (-(w**2) * g_1 * square).exp())
+        refused(integral, (-(w**2) * s.X / D * square).exp())
+
+
+def test_density_at_the_edge_against_the_solver():
+    """rho_edge = (1 - k_4)/pi |<tau h^2/(a |a|^2)>|^2/<h^4/|a|^4>, approached linearly from inside."""
+    degree = 12
+    unit = rmt.Population("I", 1.0, tau=stats.uniform(1, 1), gain=stats.uniform(0.6, 0.8))
+    ens = rmt.Ensemble(unit, {("I", "I"): rmt.Synapses(stats.norm(0, 0.35), degree=degree)})
+    tau, h = (
+        1 + (np.polynomial.legendre.leggauss(40)[0] + 1) / 2,
+        0.6 + 0.4 * (np.polynomial.legendre.leggauss(40)[0] + 1),
+    )
+    weight = np.polynomial.legendre.leggauss(40)[1] / 2
+
+    def mean(values):
+        return weight @ values @ weight
+
+    V, fourth = degree * 0.35**2, degree * 3 * 0.35**4
+    direction = np.exp(1j)
+    low, high = 0.0, 5.0  # K decreases along the ray from -1/tau's neighbourhood outwards
+    for _ in range(60):
+        x = (low + high) / 2
+        a = 1 + (-0.7 + x * direction) * tau[:, None] + 0 * h
+        low, high = (x, high) if V * mean(h**2 / np.abs(a) ** 2) > 1 else (low, x)
+    k4 = fourth * mean(h**4 / np.abs(a) ** 4)
+    slope = mean(tau[:, None] * h**2 / (a * np.abs(a) ** 2))
+    predicted = (1 - k4) / np.pi * abs(slope) ** 2 / mean(h**4 / np.abs(a) ** 4)
+    near = [float(np.asarray(rmt.density(ens, -0.7 + (low - d) * direction))) for d in (0.01, 0.005, 0.0025)]
+    extrapolated = (near[0] - 6 * near[1] + 8 * near[2]) / 3  # to the edge, without the terms in d and d^2
+    assert abs(extrapolated / predicted - 1) < 0.002  # d^3 is left: 0.0004 here
+    assert abs(extrapolated / (predicted / (1 - k4)) - 1) > 0.1  # without the factor it would be refused
+
+
+# ---------------------------------------------------------------- every check of every chapter
+CHAPTERS = Path(__file__).resolve().parents[1] / "book" / "superspace"
+
+
+@pytest.mark.parametrize("chapter", ["ginibre", "sparse_disorder", "bessel"])
+def test_each_check_of_a_chapter_refuses(chapter, monkeypatch, capsys):
+    """The cells are run; each `accept` has to pass, and to refuse its claim with a sign and with a factor changed."""
+    count = 0
+
+    def watched(derived, claimed, step="step"):
+        nonlocal count
+        assert accept(derived, claimed, step) is claimed
+        for factor in (-1, 2):
+            if vanishes(claimed):
+                refused(derived, sp.Integer(factor))
+            else:
+                refused(derived, mutated(claimed, factor))
+        count += 1
+        return claimed
+
+    monkeypatch.setattr(sym, "accept", watched)
+    monkeypatch.setattr("IPython.display.display", lambda *_: None)
+    namespace: dict = {}
+    for cell in jupytext.read(CHAPTERS / f"{chapter}.md", fmt="md:myst").cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, chapter, "exec"), namespace)
+    assert count >= 15
+    capsys.readouterr()
+
+
+def vanishes(claimed):
+    return isinstance(claimed, (int, sp.Expr)) and claimed == 0

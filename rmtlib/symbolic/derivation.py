@@ -26,6 +26,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from ..errors import RmtError, ValidationError
 from .equations import AbsSquare, Average, _Labels
@@ -67,7 +68,9 @@ def _refuted(expr: sp.Expr) -> bool:
     """Whether the value at some point is not zero: a quick no. Anything that has no value there is no answer."""
     free = sorted(expr.free_symbols, key=str)
     point = {v: sp.Rational(37 + 11 * i, 71 + 7 * i) for i, v in enumerate(free)}
-    if any(not isinstance(v, sp.Symbol) or v.is_integer for v in free) or expr.has(Average, sp.Sum):
+    if any(not isinstance(v, sp.Symbol) or v.is_integer for v in free) or expr.has(
+        Average, sp.Sum, sp.Integral, sp.Derivative, sp.Subs, AppliedUndef
+    ):
         return False
     value = expr.subs(point, simultaneous=True).evalf(30)
     # 30 digits against sums of numbers of order 1: what is zero cancels far below this
@@ -192,7 +195,10 @@ def gaussian_integral(
             v[left.index(1)] += c
         else:
             rest += c
-    C = A.inv()
+    det = sp.expand(A.det(method="berkowitz"))
+    if u.is_zero_matrix and v.is_zero_matrix and not sp.sympify(factor).has(*r, *rbar):
+        return factor / det, rest
+    C = A.adjugate(method="berkowitz") / det
     means = {**dict(zip(r, C * u, strict=True)), **dict(zip(rbar, v * C, strict=True))}
     pairs = [(r[k], rbar[m], C[k, m]) for k in range(count) for m in range(count) if C[k, m] != 0]
     term, total, order = sp.sympify(factor), sp.S.Zero, 0
@@ -200,7 +206,7 @@ def gaussian_integral(
         total += term / sp.factorial(order)
         order += 1
         term = sp.expand(sp.Add(*(c * sp.diff(term, a, b) for a, b, c in pairs)))
-    prefactor = total.subs(means, simultaneous=True) / A.det()
+    prefactor = total.subs(means, simultaneous=True) / det
     return sp.factor(sp.cancel(sp.together(prefactor))), sp.factor(sp.cancel((v * C * u)[0] + rest))
 
 
@@ -308,13 +314,13 @@ def matrix_field(n: int) -> tuple[sp.Matrix, sp.Matrix, list[tuple[sp.Symbol, sp
     return W, Wbar.T, list(zip(W, Wbar, strict=True))
 
 
-_P = sp.Symbol("p", positive=True)
+_LENGTH = sp.Symbol("s", positive=True)  # the length of L, later the superinvariant
 
 
 def _aligned(fields: SimpleNamespace) -> dict[sp.Symbol, Any]:
-    """Commuting components of L along the first site, of squared length p: invariance under L -> UL, R -> UR."""
+    """Commuting components of L along the first site, of squared length s: invariance under L -> UL, R -> UR."""
     n = len(fields.L)
-    length = sp.sqrt(_P)
+    length = sp.sqrt(_LENGTH)
     return {symbol: (length if k == 0 else 0) for k, pair in enumerate(fields.bosons[:n]) for symbol in pair}
 
 
@@ -327,8 +333,8 @@ def ginibre_averaged(n: int, coupling: Any = None) -> tuple[sp.Expr, sp.Expr]:
     Returns
     -------
     (prefactor, exponent)
-        Their exponential form is a function of :math:`p = \sum|S^L_i|^2`, to be integrated over
-        :math:`\int_0^\infty dp\,p^{n-1}/(n-1)!`.
+        Their exponential form is a function of :math:`s = \sum|S^L_i|^2`, to be integrated over
+        :math:`\int_0^\infty ds\,s^{n-1}/(n-1)!`.
 
     Parameters
     ----------
@@ -346,7 +352,7 @@ def ginibre_averaged(n: int, coupling: Any = None) -> tuple[sp.Expr, sp.Expr]:
 
 
 def ginibre_direct(n: int) -> tuple[sp.Expr, sp.Expr]:
-    r"""The same function of p as :func:`ginibre_averaged`, averaged over the matrix W without any Grassmann variable.
+    r"""The same function of s as :func:`ginibre_averaged`, averaged over the matrix W without any Grassmann variable.
 
     .. math:: \frac{1}{\det M} = \frac1{\eta^n}\int\prod_i\frac{d^2S_i}{\pi}\,e^{-\eta|S|^2 - S^\dagger BB^\dagger S/\eta},
               \qquad \det\hat M = \det(\hat\eta^2 + \hat B\hat B^\dagger),
@@ -358,7 +364,7 @@ def ginibre_direct(n: int) -> tuple[sp.Expr, sp.Expr]:
     B, Bdagger = _S.z * sp.eye(n) - W, _S.zbar * sp.eye(n) - Wdagger
     determinant = hatted((_S.eta**2 * sp.eye(n) + B * Bdagger).det())
     weight = n / _S.sigma**2
-    exponent = -_S.eta * _P - _P / _S.eta * (B * Bdagger)[0, 0] - weight * (W * Wdagger).trace()
+    exponent = -_S.eta * _LENGTH - _LENGTH / _S.eta * (B * Bdagger)[0, 0] - weight * (W * Wdagger).trace()
     prefactor, rest = gaussian_integral(exponent, entries, sp.expand(determinant))
     return sp.factor(prefactor * weight ** (n * n) / _S.eta**n), rest
 
@@ -471,7 +477,12 @@ def ginibre_flux(n: int, integrand: tuple[sp.Expr, sp.Expr] | None = None) -> sp
     power = sp.cancel(exponent.subs(x, path)).subs(_S.eta, 0)
     plane = {_S.zbar: t * _S.sigma**2 / _S.z}
     rest, power = sp.cancel(rest.subs(plane)), sp.cancel(power.subs(plane))
-    return sp.expand(sp.integrate(sp.expand(rest) * sp.exp(power), (v, 0, 1)))
+    rate, flux = sp.cancel(-power / v), sp.S.Zero
+    for (j,), c in sp.Poly(rest, v).terms():
+        # int_0^1 v^j e^{-av} dv = j!/a^{j+1} (1 - e^{-a} sum_{i<=j} a^i/i!)
+        tail = sp.exp(-rate) * sp.Add(*(rate**i / sp.factorial(i) for i in range(j + 1)))
+        flux += c * sp.factorial(j) / rate ** (j + 1) * (1 - tail)
+    return sp.expand(flux)
 
 
 # ---------------------------------------------------------------- large n

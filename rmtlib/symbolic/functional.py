@@ -24,9 +24,12 @@ from .derivation import _distributed, gaussian_integral, hatted, hermitized_form
 from .equations import AbsSquare, Average, _tidy, conjugated, dense_resolvent, dense_u_equation, evaluate
 from .equations import symbols as _S
 from .grassmann import Element
+from .sparse import Kernel, SynapseAverage, functional_saddle_point
+from .sparse import sparse_symbols as _P
 
 __all__ = [
     "SparseLaw",
+    "bessel_exponent",
     "cavity_series",
     "degree_correction",
     "enumerated_average",
@@ -178,7 +181,7 @@ def _site_exponent(X: Any, Y: Any, extra: tuple[str, ...] = ()) -> tuple[Element
     return -form, fields
 
 
-def site_integral(coupling: Any = None, X: Any = _S.X, Y: Any = None) -> tuple[Element, Element]:
+def site_integral(coupling: Any = None, X: Any = _S.X, Y: Any = None, at: str = "R") -> tuple[Element, Element]:
     r"""The integral over one site with a supervector K as source, and K itself squared.
 
     .. math:: \int dL\,dR\; e^{-X L^\dagger L - Y'R^\dagger R - iaL^\dagger R - i\bar aR^\dagger L
@@ -195,12 +198,14 @@ def site_integral(coupling: Any = None, X: Any = _S.X, Y: Any = None) -> tuple[E
         What multiplies :math:`K^\dagger R + R^\dagger K`.
     X, Y : Expr, optional
         The coefficients of :math:`L^\dagger L` and :math:`R^\dagger R`.
+    at : {"R", "L"}
+        Which supervector the source couples to.
     """
     omega = sp.Symbol("w", real=True) * _S.h
     coupling = sp.I * omega if coupling is None else coupling
     exponent, fields = _site_exponent(X, _S.eta + _S.h**2 * _S.Y if Y is None else Y, ("K",))
-    (R,), (Rbar,), (K, Kbar) = fields.R, fields.Rbar, fields.extra["K"]
-    exponent = exponent + coupling * (overlap(Kbar, R) + overlap(Rbar, K))
+    (K, Kbar), (V,), (Vbar,) = fields.extra["K"], getattr(fields, at), getattr(fields, at + "bar")
+    exponent = exponent + coupling * (overlap(Kbar, V) + overlap(Vbar, K))
     prefactor, rest = integrate_out(exponent.expand(), fields)
     return fields.algebra(prefactor) * sp.exp(rest), overlap(Kbar, K)
 
@@ -409,6 +414,78 @@ def inverse_kernel(x: Any, k: Any, order: int) -> sp.Expr:
         wave = (2 * sp.I) ** (2 * m) / sp.factorial(2 * m) * sp.binomial(2 * m, m) / 4**m * (k * t) ** m
         series += sp.integrate(wave * x * sp.exp(-x * t), (t, 0, sp.oo))
     return series
+
+
+def _kernel_on_mixture(phi: sp.Expr, k: Any) -> sp.Expr:
+    """:class:`~rmtlib.symbolic.sparse.Kernel` of a sum of exponentials in t, by :func:`inverse_kernel` to all orders."""
+    total = 1 - phi.subs(_P.t, 0)
+    for term in sp.Add.make_args(_distributed(phi)):
+        rate = sp.factor(-sp.diff(term, _P.t) / term)
+        if rate.has(_P.t):
+            raise ValidationError(f"{term} is not an exponential in {_P.t}")
+        if rate != 0:
+            total += term.subs(_P.t, 0) * sp.exp(-sp.factor(k / rate))
+    return total
+
+
+def bessel_exponent(law: SparseLaw, a: str, f: Mapping, ftilde: Mapping, s: Any, side: str = "in") -> sp.Expr:
+    r"""The right-hand side of the Bessel form of the saddle point, for mixtures of exponentials.
+
+    That of :func:`~rmtlib.symbolic.sparse.functional_saddle_point`, the equation which the package solves, with
+    :math:`\hat f_b(t) = \sum_kp_ke^{-tX_k}`, :math:`\tilde f_b` likewise and
+    :math:`\mathcal K[e^{-xt}](k) = e^{-k/x}`. It has to agree with :func:`saddle_exponent` at ``eta = 0``.
+
+    Parameters
+    ----------
+    law, a, f, ftilde, s, side
+        As for :func:`saddle_exponent`. One population has one function: ``f`` and ``ftilde`` must agree.
+    """
+    names = law.names
+    single = len(names) == 1
+    if single and f != ftilde:
+        raise ValidationError("one population has ftilde = f in the Bessel form")
+    own, half = ("fhat", "Hhat") if side == "in" or single else ("ftilde", "Htilde")
+
+    def label(name: str, b: str) -> str:
+        return name if single else f"{name}_{b}"
+
+    known = {
+        label(name, b): sp.Add(*(q * sp.exp(-X * _P.t) for X, q in table[b]))
+        for name, table in (("fhat", f), ("ftilde", ftilde))
+        for b in names
+    }
+    sides = {str((e.lhs.args[0] if e.lhs.func == sp.log else e.lhs).func): e.rhs for e in functional_saddle_point(
+        1 if single else names)}  # fmt: skip
+
+    def evaluated(expr: sp.Expr, k: Any) -> sp.Expr:
+        """The kernel of an expression in the known functions."""
+        return _kernel_on_mixture(expr.replace(lambda e: isinstance(e, sp.core.function.AppliedUndef),
+                                               lambda e: known[str(e.func)]), k)  # fmt: skip
+
+    for b in names:
+        (kernel,) = sides[label(half, b)].atoms(Kernel)
+        mean = sp.S.Zero
+        for tau, h, q in law.units[b]:
+            at = {_S.tau: tau, _S.h: h}
+            mean += q * evaluated(kernel.phi, kernel.args[1].doit().xreplace(at))
+        known[label(half, b)] = mean
+    total = sides[label(own, a)]
+    for node in total.atoms(SynapseAverage):
+        pair = (
+            (names[0],) * 2
+            if single
+            else next(p for p in itertools.product(names, repeat=2) if "".join(p) == node.label)
+        )
+        kernel = node.args[0]
+        value = sp.Add(
+            *(q * evaluated(kernel.phi, kernel.args[1].subs({_P.w: w, _P.s: s})) for w, q in law.weights.get(pair, ()))
+        )
+        total = total.xreplace({node: value})
+    empty = {sp.Symbol(f"c_{x}{y}", positive=True): law.c.get((x, y), 0) for x, y in itertools.product(names, repeat=2)}
+    fractions = {sp.Symbol(f"f_{b}", positive=True): law.f[b] for b in names}
+    if single:
+        empty = {_S.c: law.c[names[0], names[0]]}
+    return total.subs(empty | fractions, simultaneous=True)
 
 
 # ---------------------------------------------------------------- expansions

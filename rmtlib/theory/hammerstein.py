@@ -29,8 +29,8 @@ import numpy as np
 import scipy.fft
 
 from ..laws import Continuous, Law, Mixture
-from ..solve import Solution, Status
-from .saddle import _powers, anderson, hankel_multiplier
+from ..solve import Solution, Status, anderson
+from .saddle import _powers, hankel_multiplier
 
 __all__ = ["solve"]
 

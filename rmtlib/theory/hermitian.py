@@ -43,9 +43,8 @@ from scipy import optimize
 from ..ensemble import _generator, _number, _size
 from ..errors import ConvergenceError, NotApplicableError, ValidationError
 from ..laws import as_law
-from ..solve import Solution, Status
+from ..solve import Solution, Status, anderson
 from . import hammerstein as _hammerstein
-from .saddle import anderson
 
 __all__ = ["atom_at_zero", "cavity", "density", "kesten_mckay", "laplacian", "resolvent", "sample"]
 
