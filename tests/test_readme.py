@@ -23,7 +23,7 @@ def test_examples_run(capsys):
     assert len(blocks) == 3
     for block in blocks:
         exec(block, names)
-    abscissa, *rest, departure, limit, measured = capsys.readouterr().out.strip().splitlines()
+    abscissa, *rest, departure, limit, measured, height = capsys.readouterr().out.strip().splitlines()
     assert float(abscissa) == np.max(rmt.eigenvalues(names["net"]).real)
     assert 0 < float(departure) < 1
     assert float(limit) < 0
@@ -31,6 +31,7 @@ def test_examples_run(capsys):
     assert np.isclose(float(limit), max(curve.real.max() for curve in names["edge"]), rtol=1e-3)
     # the law measured from one sample is the law it came from, to the accuracy of 400 units
     assert float(measured) == pytest.approx(rmt.spectral_abscissa(law, n=400), rel=0.1)
+    assert float(height) == pytest.approx(float(rmt.density(law, -0.04 + 0.01j)), rel=0.1)
     assert np.allclose(names["like"].input_variance(), law.input_variance(), rtol=0.1)
     assert names["like"].names == law.names
 

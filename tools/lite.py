@@ -59,6 +59,8 @@ def build(target: Path) -> None:
             notebook = json.loads(path.read_text(encoding="utf-8"))
             notebook["metadata"]["kernelspec"] = {"name": "python", "display_name": "Python (Pyodide)"}
             copy.write_text(json.dumps(notebook), encoding="utf-8")
+        for path in (ROOT / PART).glob("*.svg"):  # figures that chapters show
+            shutil.copy(path, work / "files" / path.relative_to(ROOT / "book"))
         # every cell in the page, also those out of sight: a chapter is short, and readers search in it
         tracker = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
         (work / "overrides.json").write_text(json.dumps(tracker))

@@ -387,7 +387,7 @@ def supermatrix_fields() -> SimpleNamespace:
         .. math:: \begin{pmatrix}\eta + \mathcal X & i\mathcal Z\\ i\bar{\mathcal Z} & \eta + \mathcal Y\end{pmatrix},
                   \qquad \mathcal Z = \mathrm{diag}(z, \hat z) .
     """
-    algebra = Algebra("alpha alphap beta betap")
+    algebra = Algebra("alpha alphaprime beta betaprime")
     alpha, alphap, beta, betap = algebra.generators
     x, y = sp.symbols("x y", positive=True)
     q, qbar = sp.symbols("q qbar")

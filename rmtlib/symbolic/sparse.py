@@ -183,7 +183,8 @@ class Kernel(sp.Expr):
 
     def _latex(self, printer: Any) -> str:
         power = {0: "", 1: r"\vartheta"}.get(int(self.args[2]), rf"\vartheta^{{{self.args[2]}}}")
-        body, k = printer._print(self.phi), printer._print(self.args[1])
+        body, (above, below) = printer._print(self.phi), sp.fraction(self.args[1])
+        k = printer._print(above) + ("" if below == 1 else "/" + printer._print(below))  # in one line: it nests
         return rf"{power}{self._name(chr(92) + 'mathcal K')}\left[{body}\right]\!\left({k}\right)"
 
     def _sympystr(self, printer: Any) -> str:

@@ -11,11 +11,11 @@ On a tree the branches at unit i are independent once i is taken out, and the in
 ``G_ii = [M_ii - sum_j M_ij G_jj^(i) M_ji]^-1``, ``G_jj^(i)`` the block of j with i taken out:
 
 .. math::
-   G_{ii}^{-1} = \begin{pmatrix} X_i & i A_i \\ i A'_i & Y_i \end{pmatrix}, \qquad
+   G_{ii}^{-1} &= \begin{pmatrix} X_i & i A_i \\ i A'_i & Y_i \end{pmatrix}, \qquad D = A A' + X Y, \\
    X_i &= \eta + \sum_j b_{ij}^2\, \frac{X_{j\setminus i}}{D_{j\setminus i}}, \qquad
    Y_i = \eta + \sum_j b_{ji}^2\, \frac{Y_{j\setminus i}}{D_{j\setminus i}}, \\
    A_i &= a_i - \sum_j b_{ij} b_{ji} \frac{A'_{j\setminus i}}{D_{j\setminus i}}, \qquad
-   A'_i = \bar a_i - \sum_j b_{ij} b_{ji} \frac{A_{j\setminus i}}{D_{j\setminus i}}, \qquad D = A A' + X Y .
+   A'_i = \bar a_i - \sum_j b_{ij} b_{ji} \frac{A_{j\setminus i}}{D_{j\setminus i}} .
 
 The fields of j without i are those of j less the one term that comes from i. A synapse j -> i that is not answered
 by one from i to j leaves ``X_j`` and ``A_j`` as they are and takes one term from ``Y_j``: its messages are two
@@ -109,7 +109,7 @@ class _Graph:
         self.loops = b.diagonal()
         target = np.repeat(np.arange(n, dtype=np.int32), np.diff(b.indptr))
         source, value = b.indices.astype(np.int32), b.data
-        use = (target != source) & (value != 0)
+        use = (target != source) & (value**2 > 0)
         target, source, value = target[use], source[use], value[use]
         b = sp.csr_array((value, (target, source)), shape=(n, n))
         count, label = csgraph.connected_components(b, directed=True, connection="strong" if split else "weak")
@@ -249,7 +249,7 @@ class _Cavity:
         return x, y, a, ac, self.size(a, ac) + x * y
 
     def sweep(self, state, out):
-        """New state in ``out``; (value, its scale, residual) by point."""
+        """New state in ``out``; by point: value, its scale, residual; and the residual of each unit."""
         g, k = self.graph, self.graph.plain
         x, y = state[:2]
         pairs = len(g.product) > 0
@@ -336,15 +336,19 @@ class _Cavity:
             small = state[0] * state[1] / self.gaps(*state[5:])[2]
             growth = np.sqrt(g.per_class(small) / size)
             self.rescale(state, 1 / growth, 1 / growth)
-            step = radius * np.maximum(2 * growth - 1, 0.1) - radius
+            last, step = step, radius * np.maximum(2 * growth - 1, 0.1) - radius
             radius = radius + step
-            calm = np.where(np.abs(step) < 0.02 * np.abs(radius - 1), calm + 1, 0)
+            # what a geometric series of steps has still to come must not change the side
+            rest = np.abs(step) / (1 - np.minimum(np.abs(step / last), 0.999))
+            started = (radius < 1) | (np.abs(step) < 0.02 * np.abs(radius - 1))  # a good start takes more
+            calm = np.where(started & (5 * rest < np.abs(radius - 1)), calm + 1, 0)
             if np.all((calm > 2) | ~np.isfinite(radius)):
                 break
         level = g.per_class(small**2) / g.per_class(small) / growth**2
-        scale = np.sqrt(np.where(radius > 1, np.minimum(radius - 1, 3.0), 0.0) / level)
+        # from above: mixing that starts low may fall to 0, and few units may carry most of the mode
+        scale = np.sqrt(6 * np.where(radius > 1, np.minimum(radius - 1, 3.0), 0.0) / level)
         self.rescale(state, scale, scale)
-        self.least = np.where(scale > 0, 1e-3 * g.per_class(small) / growth**2 * scale**2, 0.0)
+        self.least = np.where(scale > 0, 1e-4 * g.per_class(small) / growth**2 * scale**2, 0.0)
         unclear = ~np.all([np.all(np.isfinite(part), axis=0) for part in state], axis=0)
         if np.any(unclear):
             for part, new in zip(state, self.start(), strict=True):
@@ -355,7 +359,10 @@ class _Cavity:
 
 
 class _Slope:
-    """One sweep of the cavity equations differentiated with respect to conj(z), at their solution."""
+    """One sweep of the cavity equations differentiated with respect to conj(z), at their solution.
+
+    a and conj(a) are independent: da = 0, d conj(a) = tau.
+    """
 
     def __init__(self, base: _Cavity, state):
         self.base, self.state = base, state
@@ -379,7 +386,7 @@ class _Slope:
         return da, dac, da * ac + a * dac
 
     def pair(self, dx, dy, da, dac, du, dv, dc, dcc):
-        """Derivatives of X, Y, A, A' of j without i, each divided by D, of the quotient by D, and D."""
+        """Derivatives of X/D, Y/D, A/D, A'/D of j without i, for each reciprocal synapse j -> i."""
         g, (x, y, a, ac, _) = self.base.graph, self.fields
         j = g.source[g.plain :]
         x, y, a, ac, full = self.base.pair(x, y, a, ac, self.state[4], self.state[3], *self.state[5:])
@@ -617,8 +624,9 @@ class _Part:
             self.residual, self.iterations = run.residual, run.sweeps
             failed |= ~(run.error <= goal * run.scale)
             value, error = value + share * run.value, error + share * run.error
-            if not resolvent:
+            if not (resolvent and cavity.real):
                 units = cavity.settle(run.state)
+                # complex eta: the physical branch has positive real parts
                 failed |= np.any(np.minimum(units[1].real, units[2].real) < -1e-6, axis=0)
             good = np.flatnonzero(~failed)
             if not resolvent and cavity.real:
@@ -637,7 +645,7 @@ class _Part:
         if quantity == "density":
             value, error = density, wrong
         self.status[~np.isfinite(value)] = Status.SINGULAR
-        self.value, self.error = np.where(np.isfinite(value), value, np.inf), error
+        self.value, self.error = np.where(np.isfinite(value), value, np.inf), np.where(error >= 0, error, np.inf)
         if quantity == "local":
             self.units = self._units(net.n, graph, alone, units, slopes)
 

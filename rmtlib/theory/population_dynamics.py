@@ -11,7 +11,7 @@ and ``Y`` (from its out-neighbours) of a unit of population ``a`` are sums over 
 
 with ``w`` a weight, ``(tau, h)`` drawn anew for every unit and ``X_k, Y_k`` independent copies in population ``b``.
 The equations are those of the saddle point, but neither Laplace transforms nor quadrature are used here: the two
-routes share no code, and ``eta`` may be positive or complex.
+routes share nothing of what solves them, and ``eta`` may be positive or complex.
 
 **How.** Each law is represented by ``population`` units. A sweep draws a sparse random matrix for each block, with
 Poisson rows and sources picked at random, and replaces all units at once. All ``z`` share these draws: a batch costs
@@ -24,8 +24,8 @@ little more than one point, its curves are smooth, and the errors of its points 
 * *Units on no cycle* have ``X Y = 0`` exactly at ``eta = 0``. Their ``tau`` is independent of that, so their share of
   ``g`` is the exact mean of ``tau/(leak + z tau)``: otherwise those with ``leak + z tau`` near 0 dominate the noise.
 * *Density.* :math:`\partial/\partial\bar z` of the equations is propagated with the units (``dX, dY``, complex). In the
-  bulk their variance is finite. Near the edge at low mean degree, where :math:`c\langle w^4\rangle\langle h^4/|leak +
-  z\tau|^4\rangle > 1`, few units carry it and it may be infinite.
+  bulk their variance is finite. Near the edge at low mean degree, where :math:`c\langle w^4\rangle\langle h^4\lvert leak +
+  z\tau\rvert^{-4}\rangle > 1`, few units carry it and it may be infinite.
 
 **Errors.** Four populations evolve independently, two from self-energies above any solution and two from close to 0.
 The first quarter of each run is dropped, the rest cut into 16 blocks. ``error`` is *two* standard errors of the 64 block
@@ -302,7 +302,7 @@ def solve(
     Raises
     ------
     NotApplicableError
-        Dense blocks, blocks of fixed probability, reciprocal synapses.
+        Dense blocks, blocks of fixed probability, reciprocal synapses; ``n`` given.
     ValidationError
         A network instead of an ensemble; sizes that are not positive integers.
 
@@ -317,6 +317,8 @@ def solve(
     (True, True)
     """
     _check(x)
+    if n is not None:
+        raise NotApplicableError('method="population-dynamics" is a limit of infinite size: leave n out')
     size = max(4000, int(np.ceil(2 / tol))) if population is None else _size(population, "population")
     sweeps = _size(sweeps, "sweeps")
     if sweeps < 2 * _BLOCKS:
