@@ -228,7 +228,7 @@ def test_motif_edge_limits_and_refusals():
 
 def test_degree_correlations():
     rng = np.random.default_rng(4)
-    n = 2000
+    n = 1200
     k = rng.poisson(rng.choice([2, 8], n))
     reverse = np.empty(n, int)
     reverse[np.argsort(k, kind="stable")] = np.sort(k)[::-1]
@@ -236,10 +236,10 @@ def test_degree_correlations():
     for out in (k, rng.permutation(k), reverse):
         net = rmt.configuration_network(k, out, stats.norm(0, 0.4), leak=0.0, seed=2)
         radius = np.sqrt(rmt.degree_edge_function(law, 1.0, degrees=(k, out)))
-        # the network lost a few doubled synapses, and its mean squared weight scatters by sqrt(2/10^4)
+        # the network lost a few doubled synapses, and its mean squared weight scatters by sqrt(2/6000)
         assert np.sqrt(rmt.degree_edge_function(net, 1.0)) == pytest.approx(radius, rel=0.03)
-        # rightmost eigenvalues of n = 2000 lie within a few per cent of the edge, mean degree 5: 0.894
-        assert np.max(np.abs(rmt.eigenvalues(net))) == pytest.approx(radius, rel=0.08)
+        # rightmost eigenvalues of n = 1200 lie within a few per cent of the edge, mean degree 5: 0.894
+        assert np.max(np.abs(rmt.eigenvalues(net))) == pytest.approx(radius, rel=0.13)
 
 
 def test_degree_edge_function_of_populations_and_heterogeneous_units():
