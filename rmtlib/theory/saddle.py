@@ -582,10 +582,10 @@ class _Result:
 def _estimate(change, scale, level):
     """Error of the finer of two grids: a tail or coefficient cut off at ``r`` of the length leaves ``error^r``.
 
-    The lengths grow by 1.7; the exponent is taken to be 1.4, and the result multiplied by ten.
+    The lengths grow by 1.7; the exponent is taken to be 1.5, and the result multiplied by five.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
-        predicted = 10 * scale * (change / scale) ** 1.4
+        predicted = 5 * scale * (change / scale) ** 1.5
     estimate = np.where(change < 1e-3 * scale, np.minimum(predicted, 10 * change), 10 * change)
     return np.where(np.isfinite(estimate), estimate, np.inf)
 
@@ -708,6 +708,8 @@ def _from_inside(cmap, x, cold, tol):
         got, residual, calls = newton_krylov(stronger.at, got, tol, basis=150, forcing=1e-4)
         total += calls
         previous, x, last = (None if last is None else (x, last)), got, s
+        if np.all(residual > 1e-4):  # lost
+            break
     return x, residual, total
 
 
