@@ -456,7 +456,8 @@ def _structure(ens: Ensemble) -> _dense.System:
 def spectral_abscissa(x, parts: Iterable[str] = ("bulk", "bar", "outliers"), n=None) -> float:
     """Real part of the rightmost point of the named parts of the spectrum.
 
-    For a sparse ensemble as exact as :func:`spectral_edge`. The rightmost eigenvalue of one sample lies to
+    For a sparse ensemble as exact as :func:`spectral_edge`: below the freezing degree
+    (:func:`~rmtlib.theory.freezing.freezing_degree`), which heavy-tailed weights put high, the bulk ends further left. The rightmost eigenvalue of one sample lies to
     either side of the value for its ensemble, closer as n grows.
 
     Parameters

@@ -643,7 +643,7 @@ class _Part:
                 slopes[:, good] = slope.settle(run.state)
         self.status = np.where(failed, Status.NOT_CONVERGED, Status.CONVERGED)
         if quantity == "density":
-            value, error = density, wrong
+            value, error = np.where(np.abs(density) <= wrong, np.maximum(density, 0.0), density), wrong
         self.status[~np.isfinite(value)] = Status.SINGULAR
         self.value, self.error = np.where(np.isfinite(value), value, np.inf), np.where(error >= 0, error, np.inf)
         if quantity == "local":
