@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,25 @@ def fetch() -> None:
     stamp.write_text(wanted)
 
 
+def alone(notebook: dict) -> dict:
+    """References to equations of other chapters name the chapter: a notebook in JupyterLite knows only its own."""
+    label = re.compile(r"(?:\$\$ \(|:label: )(eq-[\w-]+)")
+    homes = {}
+    for page in (ROOT / "book").rglob("*.md"):
+        homes |= dict.fromkeys(label.findall(page.read_text(encoding="utf-8")), page.relative_to(ROOT / "book"))
+    text = [cell for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+    own = {name for cell in text for name in label.findall("".join(cell["source"]))}
+
+    def chapter(match):
+        if match[1] in own:
+            return match[0]
+        return f"({{doc}}`../{homes[match[1]].with_suffix('').as_posix()}`)"
+
+    for cell in text:
+        cell["source"] = re.sub(r"\{eq\}`(eq-[\w-]+)`", chapter, "".join(cell["source"]))
+    return notebook
+
+
 def build(target: Path) -> None:
     """Write the JupyterLite site into ``target``."""
     shutil.rmtree(target, ignore_errors=True)
@@ -56,7 +76,7 @@ def build(target: Path) -> None:
         for path in chapters():
             copy = work / "files" / path.relative_to(ROOT / "book")
             copy.parent.mkdir(parents=True, exist_ok=True)
-            notebook = json.loads(path.read_text(encoding="utf-8"))
+            notebook = alone(json.loads(path.read_text(encoding="utf-8")))
             notebook["metadata"]["kernelspec"] = {"name": "python", "display_name": "Python (Pyodide)"}
             copy.write_text(json.dumps(notebook), encoding="utf-8")
         for path in (ROOT / PART).glob("*.svg"):  # figures that chapters show

@@ -651,7 +651,7 @@ def _solve_class(cls, z, quantity, tol):
         done = (res.error[todo] <= tol * scale) & (level > 0)
         res.status[todo[done]] = Status.CONVERGED
         poor = ~(res.residual[todo] < 1e-9)
-        failed = poor & lost_before[todo] & (level > (2 if sizes is _LARGE_GRIDS else 1))
+        failed = poor & lost_before[todo] & (level > 2)
         lost_before[todo] = poor
         res.status[todo[failed & ~done]] = Status.NOT_CONVERGED
         previous[todo] = got
