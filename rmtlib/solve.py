@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import ConvergenceError
 
-__all__ = ["Solution", "Status", "anderson", "bracketed_root", "finish", "gmres", "newton_krylov"]
+__all__ = ["Solution", "Status", "anderson", "bracketed_root", "finish", "newton_krylov"]
 
 
 class Status(IntEnum):
@@ -368,7 +368,7 @@ def newton_krylov(func, start, tol=1e-12, steps=25, basis=120, forcing=1e-3):
             eps = (reach / (np.max(np.abs(v), axis=axes) + 1e-300))[:, None]
             return v - (func(at + eps * v, rows) - at - rhs) / eps
 
-        step, used = gmres(apply, rhs, basis, forcing)
+        step, used = _gmres(apply, rhs, basis, forcing)
         calls[rows] += used
         todo, factor = np.arange(len(rows)), 1.0
         while todo.size and factor > 1e-2:
@@ -383,12 +383,8 @@ def newton_krylov(func, start, tol=1e-12, steps=25, basis=120, forcing=1e-3):
     return x, residual, calls
 
 
-def gmres(apply, rhs, basis, forcing):
-    """Solutions of ``apply(v) = rhs`` (problems on axis -2) in a Krylov space, and the number of products.
-
-    The space has at most ``basis`` vectors; it is enough when all residuals are below ``forcing`` relative to ``rhs``.
-    Where that is not reached the residual is the least in the space.
-    """
+def _gmres(apply, rhs, basis, forcing):
+    """Solutions of ``apply(v) = rhs`` (problems on axis -2) in a Krylov space, and the number of products."""
     axes = list(range(rhs.ndim))
     count = rhs.shape[-2]
 

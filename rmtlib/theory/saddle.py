@@ -45,7 +45,7 @@ from scipy.special import loggamma
 from ..ensemble import Ensemble, Synapses
 from ..errors import NotApplicableError
 from ..laws import Continuous, Discrete, Independent, Mixture
-from ..solve import Solution, Status, anderson, gmres, newton_krylov
+from ..solve import Solution, Status, _gmres, anderson, newton_krylov
 from . import dense as _dense
 from .edge import EdgeFunction, _root
 
@@ -726,7 +726,7 @@ def _by_gmres(linear, start, rows, tol):
         residual = np.max(np.abs(r), axes) / (np.max(np.abs(x), axes) + 1e-300)
         if np.all(residual <= tol):
             break
-        step, used = gmres(lambda v: v - linear(v, rows) + shift, r, 120, 1e-8)
+        step, used = _gmres(lambda v: v - linear(v, rows) + shift, r, 120, 1e-8)
         x, calls = x + step, calls + used
     return x, residual, calls
 
