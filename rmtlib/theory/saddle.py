@@ -45,7 +45,7 @@ from scipy.special import loggamma
 from ..ensemble import Ensemble, Synapses
 from ..errors import NotApplicableError
 from ..laws import Continuous, Discrete, Independent, Mixture
-from ..solve import Solution, Status, anderson, newton_krylov
+from ..solve import Solution, Status, _gmres, anderson, newton_krylov
 from . import dense as _dense
 from .edge import EdgeFunction, _root
 
@@ -629,6 +629,10 @@ def _solve_class(cls, z, quantity, tol):
                 else:
                     guess = _interpolate(grids[level - 1], [changes[r][k] for k in (0, 1) for r in rows], grid)
                 dx, more, extra = anderson(linear, guess, tol=goal, plain=0)
+                again = np.flatnonzero(~(more < _GOOD)) if level else np.zeros(0, int)
+                if again.size:  # noise of the interpolation, amplified by a large degree, or next to the edge
+                    dx[:, :, again], more[again], calls = _by_gmres(linear, dx[:, :, again], again, goal)
+                    extra[again] += calls
                 got[at] = linear.density(dx) / np.pi
                 for j, r in enumerate(rows):
                     changes[r] = dx[:, :, j], dx[:, :, len(rows) + j]
@@ -711,6 +715,20 @@ def _from_inside(cmap, x, cold, tol):
         if np.all(residual > 1e-4):  # lost
             break
     return x, residual, total
+
+
+def _by_gmres(linear, start, rows, tol):
+    """The fixed point of an affine map: corrections by GMRES until they no longer help."""
+    shift, x, calls = linear(np.zeros_like(start), rows), start, 0
+    axes = (0, 1, 3)
+    for _ in range(5):
+        r = linear(x, rows) - x
+        residual = np.max(np.abs(r), axes) / (np.max(np.abs(x), axes) + 1e-300)
+        if np.all(residual <= tol):
+            break
+        step, used = _gmres(lambda v: v - linear(v, rows) + shift, r, 120, 1e-8)
+        x, calls = x + step, calls + used
+    return x, residual, calls
 
 
 def _guess(cls, grid, scale, atoms):
