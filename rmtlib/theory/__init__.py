@@ -457,8 +457,8 @@ def spectral_abscissa(x, parts: Iterable[str] = ("bulk", "bar", "outliers"), n=N
     """Real part of the rightmost point of the named parts of the spectrum.
 
     For a sparse ensemble as exact as :func:`spectral_edge`: below the freezing degree
-    (:func:`~rmtlib.theory.freezing.freezing_degree`), which heavy-tailed weights put high, the bulk ends further left. The rightmost eigenvalue of one sample lies to
-    either side of the value for its ensemble, closer as n grows.
+    (:func:`freezing_degree`), which heavy-tailed weights put high, the bulk ends further left. The rightmost
+    eigenvalue of one sample lies to either side of the value for its ensemble, closer as n grows.
 
     Parameters
     ----------
