@@ -381,11 +381,10 @@ def supermatrix_fields() -> SimpleNamespace:
     Returns
     -------
     namespace
-        Elements ``x y q qbar alpha alphap beta betap``; ``symbols``, the commuting four; ``strace``,
-        :math:`\mathrm{Str}\,\mathcal{XY}`; ``sdet``, the superdeterminant of
-
-        .. math:: \begin{pmatrix}\eta + \mathcal X & i\mathcal Z\\ i\bar{\mathcal Z} & \eta + \mathcal Y\end{pmatrix},
-                  \qquad \mathcal Z = \mathrm{diag}(z, \hat z) .
+        Elements ``x``, ``y``, ``q``, ``qbar``, ``alpha``, ``alphap``, ``beta``, ``betap``; ``symbols``, the commuting
+        four; ``strace``, :math:`\mathrm{Str}\,\mathcal{XY}`; ``sdet``, the superdeterminant of the matrix with the
+        diagonal blocks :math:`\eta + \mathcal X`, :math:`\eta + \mathcal Y` and the others
+        :math:`i\mathcal Z`, :math:`i\bar{\mathcal Z}`, :math:`\mathcal Z = \mathrm{diag}(z, \hat z)`.
     """
     algebra = Algebra("alpha alphaprime beta betaprime")
     alpha, alphap, beta, betap = algebra.generators
