@@ -60,7 +60,7 @@ def solve(x, z, quantity="resolvent", eta=0.0, tol=1e-8, n=None) -> Solution:
     [0. -0.854546j 0.5+0.j      ]
     """
     if eta != 0:
-        raise NotApplicableError('method="single-defect" is for eta = 0; for finite eta use method="dense" or "cavity"')
+        raise NotApplicableError('method="single-defect" is for eta = 0; for finite eta use "population-dynamics" or "dense"')
     if n is not None:
         raise NotApplicableError('method="single-defect" is a limit of infinite size: leave n out')
     sys, classes = _saddle._classes(x)
