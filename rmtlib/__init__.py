@@ -64,6 +64,9 @@ _NAMES: dict[str, str] = {
         "spectrum",
     ),
     **dict.fromkeys(["Solution", "Status"], "solve"),
+    **dict.fromkeys(["FitResult", "fit"], "fitting"),
+    **dict.fromkeys(["Report", "report"], "reporting"),
+    **dict.fromkeys(["Marginality", "Sensitivities", "marginality", "sensitivities"], "theory.sensitivity"),
     **dict.fromkeys(
         [
             "Bar",
@@ -88,6 +91,7 @@ _NAMES: dict[str, str] = {
 }
 _MODULES = (
     "errors", "laws", "ensemble", "network", "spectrum", "solve", "theory", "symbolic", "datasets", "plot", "widgets",
+    "fitting", "reporting", "training",
 )  # fmt: skip
 
 __all__ = sorted(_NAMES)
