@@ -16,7 +16,7 @@ from rmtlib.training import Recipe
 
 HERE = Path(__file__).parent
 FOLDER, CHECKPOINTS = HERE / "trained", HERE.parent / "_build" / "training"
-NOISE, SEEDS = (0.0, 0.01, 0.05, 0.1), (0, 1, 2)
+NOISE, SEEDS = (0.0, 0.01, 0.05, 0.1, 0.2), (0, 1, 2, 3, 4, 5)
 NETWORKS = {f"noise{noise:g}-seed{seed}": (Recipe(noise=noise), seed) for seed in SEEDS for noise in NOISE}
 
 
