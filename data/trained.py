@@ -1,6 +1,6 @@
-"""Recipe of trained/*.npz: networks of 200 units trained on delayed match-to-sample, at four levels of noise, three seeds each.
+"""Recipe of trained/*.npz: networks of 200 units trained on delayed match-to-sample, at five levels of noise, six seeds each.
 
-    python data/trained.py NAME         one of them (make train NETWORK=NAME), a few minutes on one core
+    python data/trained.py NAME         one of them (make train NETWORK=NAME), a minute or two on one core
     python data/trained.py --all        all of them, one after the other
 
 A run that is interrupted goes on where it stopped when it is started again: checkpoints lie in _build/training. Nothing is tuned per
