@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -460,13 +460,21 @@ def _choose(
 
 
 def _bounded(choice: _Choice, x: FloatArray) -> _Choice:
-    """The law of timescales, cut above the slowest unit that a sample of this size has."""
-    if choice.family not in ("gamma", "lognormal"):
+    """The law of timescales, cut below the fastest and above the slowest unit that a sample of this size has."""
+    if choice.family is None:
         return choice
-    whole = FAMILIES[choice.family].frozen(FAMILIES[choice.family].fit(x[None])[0])
-    top = float(whole.isf(min(float(whole.sf(x.max())), 1.0 / (x.size + 1))))
-    note = f"cut at {top:.4g}: a law of tau without an upper end has a spectrum that reaches 0 whatever the weights"
-    return _Choice(truncated(whole, top), choice.family, choice.statistic, choice.pvalue, note=note)
+    p = FAMILIES[choice.family].fit(x[None])[0]
+    if choice.family == "Beta":
+        if p[2] > 0:
+            return choice
+        p[2] = 1e-3 * x.min()
+        note = "the interval of the Beta law would begin at 0: it begins at a thousandth of the fastest unit"
+        return replace(choice, law=FAMILIES["Beta"].law(p), note=note)
+    whole, share = FAMILIES[choice.family].frozen(p), 1.0 / (x.size + 1)
+    low = float(whole.ppf(min(float(whole.cdf(x.min())), share)))
+    top = float(whole.isf(min(float(whole.sf(x.max())), share)))
+    note = f"cut to {low:.4g} .. {top:.4g}: a law of tau without an upper end has a spectrum that reaches 0 whatever the weights"
+    return replace(choice, law=truncated(whole, low, top), note=note)
 
 
 _TEXT = {
@@ -723,7 +731,8 @@ class _Bootstrap:
         cols = np.stack([np.bincount(block.column, x[:, j], minlength=columns) for j in range(x.shape[1])], 1)
         mean = total / entries
         covariance = x.T @ x / entries - np.outer(mean, mean)
-        every = np.maximum(np.diag(covariance), 1e-300)
+        spread = np.where(np.diag(covariance) > 1e-12 * np.mean(x**2, 0), np.diag(covariance), 0.0)
+        every = np.maximum(spread, 1e-300)
         var_r = rows.var(0, ddof=1) if n > 1 else np.zeros(x.shape[1])
         var_c = cols.var(0, ddof=1) if columns > 1 else np.zeros(x.shape[1])
         room = 1 - (1 / s if n > 1 else 0) - (1 / n if columns > 1 else 0)
@@ -735,12 +744,23 @@ class _Bootstrap:
             shrink = np.sqrt(beyond / np.maximum(var, 1e-300))
             if np.any(shrink > 0):
                 out += self.draws[k] @ ((sums - sums.mean(0)) * shrink)
-        # the part of the entries: Gaussian with their covariance
-        scale = np.sqrt(chance / every)
-        values, vectors = np.linalg.eigh(covariance * np.outer(scale, scale) / np.outer(np.sqrt(every), np.sqrt(every)))
+        # the part of the entries: Gaussian with their covariance, and with that of W_ij and W_ji
+        if block.a == block.b:
+            covariance += self._dyads(block, x, mean) / entries
+        scale = np.where(spread > 0, np.sqrt(chance / every) / np.sqrt(every), 0.0)
+        values, vectors = np.linalg.eigh(covariance * np.outer(scale, scale))
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         noise = self.rng.standard_normal((self.count, x.shape[1])) @ root.T
         return out + np.sqrt(entries) * noise * np.sqrt(every)
+
+    @staticmethod
+    def _dyads(block: _Block, x: FloatArray, mean: FloatArray) -> FloatArray:
+        """Sum over i, j of the product of what W_ij and W_ji contribute to two sums, less their means."""
+        width = block.columns
+        key, back = block.row * width + block.column, block.column * width + block.row
+        _, i, j = np.intersect1d(key, back, assume_unique=True, return_indices=True)
+        product = x[i].T @ x[j] - block.targets * block.sources * np.outer(mean, mean)
+        return (product + product.T) / 2
 
 
 def _phi(net: Network, index: NDArray, leak: float, x: FloatArray) -> FloatArray:
@@ -976,7 +996,7 @@ def fit(
         bar.step()
     spread = None
     if boot is not None:
-        spread = float(np.std(samples, ddof=1)) if np.all(np.isfinite(samples)) else 0.0
+        spread = _spread(samples) if np.all(np.isfinite(samples)) else 0.0
     return FitResult(
         ens, net, tuple(parameters), tuple(found), dropped, float(abscissa), spread, float(units), samples, tuple(notes)
     )
@@ -1039,7 +1059,7 @@ def _ensemble(net, groups, joints, blocks, dale, own, own_weight, reciprocity, n
             possible = block.columns if full_diagonal else block.sources
             std = float(np.sqrt(max(possible * p * (m2 - p * m1**2) * n / block.columns, 0.0)))
             mean = possible * p * m1 * n / block.columns
-            synapses[block.key] = Synapses.dense(std, mean, _standard(block, p) if std > 0 else None)
+            synapses[block.key] = Synapses.dense(std, mean, None if reciprocity or std == 0 else _standard(block, p))
         elif block.probability >= _FULL:
             synapses[block.key] = Synapses(law, probability=block.probability)
             notes.append(
@@ -1122,7 +1142,7 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
     parameters: list[Parameter] = []
 
     def add(name: str, value: float, samples: FloatArray | None) -> None:
-        error = None if samples is None else float(np.std(samples, ddof=1))
+        error = None if samples is None else _spread(samples)
         parameters.append(Parameter(name, float(value), error))
 
     k = len(groups)
@@ -1163,6 +1183,11 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
     if boot is None:
         return parameters, np.empty(0)
     return parameters, _abscissae(ens, net, groups, boot, variance, mean, abscissa)
+
+
+def _spread(samples: FloatArray) -> float:
+    """Standard deviation; exactly 0 of equal numbers."""
+    return 0.0 if np.ptp(samples) == 0 else float(np.std(samples, ddof=1))
 
 
 def _possible(mean: FloatArray, x: FloatArray) -> FloatArray:

@@ -391,39 +391,42 @@ def goodness_of_fit(
 
 
 class _Cut:
-    """A frozen scipy.stats distribution given that x <= top, for :class:`rmtlib.laws.Continuous`."""
+    """A frozen scipy.stats distribution given low <= x <= top, for :class:`rmtlib.laws.Continuous`."""
 
-    def __init__(self, whole: Any, top: float):
-        self.whole, self.top = whole, float(top)
-        self.mass = float(whole.cdf(top))
+    def __init__(self, whole: Any, low: float, top: float):
+        self.whole, self.low, self.top = whole, float(low), float(top)
+        self.below, self.above = float(whole.cdf(low)), float(whole.sf(top))
+        self.mass = 1.0 - self.below - self.above
         self.dist = whole.dist
-        self.args, self.kwds = whole.args, {**whole.kwds, "top": self.top}
+        self.args, self.kwds = whole.args, {**whole.kwds, "low": self.low, "top": self.top}
+        # moments by a Gauss rule in the quantile, graded at both ends where that is steep
         nodes, weights = special.roots_legendre(400)
-        u = 0.5 * (1 + nodes)
-        # u = v^2 (3 - 2 v): the quantile function is steep at 0 where the density is small
-        v = u**2 * (3 - 2 * u)
+        v = 0.5 * (1 + nodes)
+        for _ in range(2):
+            weights, v = weights * 6 * v * (1 - v), v**2 * (3 - 2 * v)
         x = self.ppf(v)
-        weight = 0.5 * weights * 6 * u * (1 - u)
-        self._mean = float(weight @ x)
-        self._var = float(weight @ (x - self._mean) ** 2)
+        weights = weights / weights.sum()
+        self._mean = float(weights @ x)
+        self._var = float(weights @ (x - self._mean) ** 2)
 
     def support(self):
-        return self.whole.support()[0], self.top
+        return self.low, self.top
 
     def cdf(self, x):
-        return np.minimum(self.whole.cdf(x) / self.mass, 1.0)
+        return np.clip((self.whole.cdf(x) - self.below) / self.mass, 0.0, 1.0)
 
     def sf(self, x):
-        return np.maximum((self.whole.sf(x) - self.whole.sf(self.top)) / self.mass, 0.0)
+        return np.clip((self.whole.sf(x) - self.above) / self.mass, 0.0, 1.0)
 
     def pdf(self, x):
-        return np.where(np.asarray(x) <= self.top, self.whole.pdf(x) / self.mass, 0.0)
+        x = np.asarray(x)
+        return np.where((x >= self.low) & (x <= self.top), self.whole.pdf(x) / self.mass, 0.0)
 
     def ppf(self, u):
-        return np.minimum(self.whole.ppf(np.asarray(u) * self.mass), self.top)
+        return np.clip(self.whole.ppf(self.below + np.asarray(u) * self.mass), self.low, self.top)
 
     def isf(self, u):
-        return np.minimum(self.whole.isf(self.whole.sf(self.top) + np.asarray(u) * self.mass), self.top)
+        return np.clip(self.whole.isf(self.above + np.asarray(u) * self.mass), self.low, self.top)
 
     def rvs(self, size=None, random_state=None):
         return self.ppf(random_state.random(size))
@@ -435,13 +438,22 @@ class _Cut:
         return self._var
 
 
-def truncated(law: Any, top: float) -> Law:
-    """The law of a frozen scipy.stats distribution given x <= top.
+def truncated(law: Any, low: float, top: float) -> Law:
+    """The law of a frozen scipy.stats distribution given low <= x <= top.
 
+    Raises
+    ------
+    ValidationError
+        An interval without mass.
+
+    Examples
+    --------
     >>> from scipy import stats
     >>> from rmtlib.likelihood import truncated
-    >>> law = truncated(stats.expon(), 1.0)
+    >>> law = truncated(stats.expon(), 0.0, 1.0)
     >>> print(f"{law.mean():.6f}, exactly {1 - 1 / np.expm1(1):.6f}")
     0.418023, exactly 0.418023
     """
-    return Continuous(_Cut(law, top))
+    if not (low < top and law.cdf(top) - law.cdf(low) > 1e-12):
+        raise ValidationError(f"no mass between {low:.6g} and {top:.6g}: the law cannot be cut there")
+    return Continuous(_Cut(law, low, top))
