@@ -74,6 +74,8 @@ _WEIGHTS = ("auto", "normal", "lognormal", "gamma", "truncated normal", "half-no
 _FEWEST = 8  # values from which a family is fitted; fewer stand for themselves
 _DALE = 20  # synapses of one sign from which a population is taken to obey Dale's law
 _LEVEL = 0.01  # of a test, for its verdict and for what the fit does about it
+_SPREAD = 0.1  # level at which a family is passed over because it misses the standard deviation
+_FAR = 10.0  # of Akaike's criterion: families further from the best are not considered
 _FULL = 0.9  # connection probability from which a block counts as all-to-all
 
 
@@ -427,10 +429,10 @@ def _choose(
     if np.unique(x).size < 0.9 * x.size:
         return _Choice(Empirical(x), None, note="values repeat: they are their own law")
     y = x if names == ("normal",) else sign * x
-    best: tuple[float, str, FloatArray] | None = None
+    found = []
     for name in names:
         family = FAMILIES[name]
-        z = x if not family.positive else y
+        z = y if family.positive else x
         if family.positive and z.min() <= 0:
             continue
         p = family.fit(z[None])[0]
@@ -438,25 +440,35 @@ def _choose(
             continue
         k = family.parameters
         score = 2 * k - 2 * family.log_likelihood(z, p) + 2 * k * (k + 1) / max(x.size - k - 1, 1)
-        if best is None or score < best[0]:
-            best = (score, name, p)
-    if best is None:
+        found.append((score, name, p))
+    if not found:
         if forced:
             raise ValidationError(
                 f"no {' or '.join(names)} law fits {x.size} values between {x.min():.4g} and {x.max():.4g}: "
                 'use "auto" or "empirical"'
             )
         return _Choice(Empirical(x), None, note="no family fits: the values are their own law")
-    _, name, p = best
-    family = FAMILIES[name]
-    statistic = pvalue = None
-    if samples:
-        statistic, pvalue = goodness_of_fit(x if not family.positive else y, family, rng, samples)
-        if pvalue <= _LEVEL and not forced:
-            note = f"the best family, {name}, does not fit (p = {pvalue:.2g}): the values are their own law"
-            return _Choice(Empirical(x), None, statistic, pvalue, note=note)
-    law = family.law(p, sign if family.positive else 1)
-    return _Choice(law, name, statistic, pvalue, sign)
+    best: _Choice | None = None
+    least = min(one[0] for one in found)
+    for score, name, p in sorted(found, key=lambda one: one[0]):
+        if score > least + _FAR:
+            break
+        family = FAMILIES[name]
+        law = family.law(p, sign if family.positive else 1)
+        if not samples:
+            return _Choice(law, name, sign=sign)
+        statistic, pvalue, spread = goodness_of_fit(y if family.positive else x, family, rng, samples)
+        choice = _Choice(law, name, statistic, pvalue, sign)
+        if forced or (pvalue > _LEVEL and spread > _SPREAD):
+            return choice
+        if best is None:
+            best = choice
+        elif best.pvalue <= _LEVEL < pvalue:
+            best = choice
+    if best.pvalue > _LEVEL:
+        return best
+    note = f"the best family, {best.family}, does not fit (p = {best.pvalue:.2g}): the values are their own law"
+    return _Choice(Empirical(x), None, best.statistic, best.pvalue, note=note)
 
 
 def _bounded(choice: _Choice, x: FloatArray) -> _Choice:
@@ -739,14 +751,19 @@ class _Bootstrap:
         chance = (every - var_r / s**2 - var_c / n**2) / room if room > 0.1 else every
         chance = np.clip(chance, 0.0, every)
         out = np.tile(total, (self.count, 1))
-        for k, sums, var, width in ((block.a, rows, var_r, s), (block.b, cols, var_c, n)):
+        deficit = np.ones(x.shape[1])
+        for k, sums, var, width, units in ((block.a, rows, var_r, s, n), (block.b, cols, var_c, n, columns)):
             beyond = np.maximum(var - width * chance, 0.0)
+            # sums that vary less than by chance (units with equal degrees) leave that much less to chance
+            if units > 1:
+                deficit += np.minimum(var / np.maximum(width * chance, 1e-300) - 1, 0.0)
             shrink = np.sqrt(beyond / np.maximum(var, 1e-300))
             if np.any(shrink > 0):
                 out += self.draws[k] @ ((sums - sums.mean(0)) * shrink)
         # the part of the entries: Gaussian with their covariance, and with that of W_ij and W_ji
         if block.a == block.b:
             covariance += self._dyads(block, x, mean) / entries
+        chance = chance * np.clip(deficit, 0.02, 1.0)
         scale = np.where(spread > 0, np.sqrt(chance / every) / np.sqrt(every), 0.0)
         values, vectors = np.linalg.eigh(covariance * np.outer(scale, scale))
         root = vectors * np.sqrt(np.maximum(values, 0.0))
