@@ -396,7 +396,7 @@ def _spectrum(data: dict[str, Any], job: Any) -> str:
     if bar["network"] is not None:
         law = f"; in the fitted law {share(bar['law'])}" if bar["law"] is not None else ""
         words.append(f"On real segments, exactly at −leak/τ, lie {share(bar['network'])} of the eigenvalues (the bar{law}).")
-    if "beyond_edge" in found:
+    if found.get("beyond_edge") is not None and job.edge:
         words.append(f"{_count(found['beyond_edge'], 'eigenvalue')} of the core {'lies' if found['beyond_edge'] == 1 else 'lie'} outside the curve.")
     if theory["outliers"]:
         places = ", ".join(number(z) for z in theory["outliers"][:6])
