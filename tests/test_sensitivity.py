@@ -187,12 +187,12 @@ def test_fractions_at_finite_size(wiring):
 
 def test_fixed_probability():
     unit = rmt.Population("N", tau=stats.uniform(1, 2), gain=0.8)
-    ens = rmt.Ensemble(unit, rmt.Synapses(stats.norm(-0.05, 0.06), probability=0.2))
+    ens = rmt.Ensemble(unit, rmt.Synapses(stats.norm(-0.05, 0.07), probability=0.2))
     s = rmt.sensitivities(ens, n=400)
     assert [row.parameter for row in s][0] == "probability[N<-N]"
 
     def alpha(p):
-        return rmt.spectral_abscissa(rmt.Ensemble(unit, rmt.Synapses(stats.norm(-0.05, 0.06), probability=p)), "bulk", n=400)
+        return rmt.spectral_abscissa(rmt.Ensemble(unit, rmt.Synapses(stats.norm(-0.05, 0.07), probability=p)), "bulk", n=400)
 
     assert s["probability[N<-N]"].value == pytest.approx(0.2)
     assert s["probability[N<-N]"].derivative == pytest.approx((alpha(0.2 + 1e-4) - alpha(0.2 - 1e-4)) / 2e-4, rel=1e-6)
