@@ -144,6 +144,8 @@ def test_where_there_is_none_a_slow_point_says_so():
     assert lower.complete() is True
     assert abs(lower.x[0, 0] - found.slow.x[0, 0]) > found.slow.clearance[0] > 0.1
     assert "no fixed point within" in str(found)
+    assert np.array_equal(found.state(-1), found.slow.x[0])
+    assert found.network(-1).gain == pytest.approx([1 / 8])
 
 
 def test_clearance_holds_in_many_dimensions():
@@ -204,8 +206,9 @@ def test_sparse_weights_and_labels():
     W = sp.csr_array(np.array([[0.0, -2.0], [1.0, 0.0]]))
     found = fixed_points(W, 0.5, [[0.0, 0.0]], labels=["E", "I"])
     assert found.network(0).labels.tolist() == ["E", "I"]
-    with pytest.raises(ValidationError, match="no fixed point 1"):
-        found.network(1)
+    for k in (1, -1):
+        with pytest.raises(ValidationError, match="there is no point"):
+            found.network(k)
 
 
 @pytest.mark.parametrize(

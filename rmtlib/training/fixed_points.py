@@ -179,11 +179,17 @@ class FixedPoints:
         """Largest |1 + dt lambda| at each fixed point: below 1 the map in steps of dt is stable too."""
         return np.abs(1 + dt * self.eigenvalues).max(axis=1)
 
+    def state(self, k: int) -> FloatArray:
+        """Fixed point k, or slow point s for k = -1 - s: the numbers of ``reached``."""
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not -len(self.slow) <= k < len(self):
+            raise ValidationError(
+                f"there is no point {k!r}: {len(self)} fixed (0, 1, ...) and {len(self.slow)} slow ones (-1, -2, ...) were found"
+            )
+        return self.x[k] if k >= 0 else self.slow.x[-1 - k]
+
     def network(self, k: int = 0) -> Network:
-        """The network linearised at fixed point k: weights, timescales, gains sigma'(x*)."""
-        if not -len(self) <= k < len(self):
-            raise ValidationError(f"there is no fixed point {k}: {len(self)} were found")
-        return Network(self.weights, self.tau, self.gain[k], self.labels)
+        """The network linearised at :meth:`state` k: weights, timescales, gains sigma'(x)."""
+        return Network(self.weights, self.tau, self.activation.slope(self.state(k)), self.labels)
 
     def complete(self) -> bool | None:
         """Whether the indices sum to 1, as those of all fixed points do; None where the theorem does not apply.
