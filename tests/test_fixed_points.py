@@ -156,7 +156,11 @@ def test_clearance_holds_in_many_dimensions():
     assert len(found.slow) >= 1
     for x, r, v in zip(found.slow.x, found.slow.clearance, found.slow.speed, strict=True):
         assert np.linalg.norm(found.x - x, axis=1).min() > r > 0
-        assert v == pytest.approx(np.sqrt(np.mean(((-x + W @ np.tanh(x) + d) / tau) ** 2)), rel=1e-12)
+        velocity = (-x + W @ np.tanh(x) + d) / tau
+        assert v == pytest.approx(np.sqrt(np.mean(velocity**2)), rel=1e-12)
+        # a minimum of the speed has a singular Jacobian, the velocity being its left null vector
+        J = (-np.eye(40) + W * (1 - np.tanh(x) ** 2)) / tau[:, None]
+        assert np.linalg.norm(velocity @ J) < 1e-5 * np.linalg.norm(velocity)
 
 
 def test_no_fixed_point_anywhere_with_an_unbounded_activation():

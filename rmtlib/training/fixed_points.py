@@ -11,7 +11,8 @@ Three theorems do what a small residual cannot.
   constant of F', the condition beta K eta <= 1/2 proves that a fixed point lies within
   (1 - sqrt(1 - 2 beta K eta))/(beta K) of x, and no other within (1 + sqrt(...))/(beta K). ``error`` and ``alone`` are these radii.
 * *Absence here*: where the speed has a minimum that is not zero, Taylor's formula gives a radius within which F cannot
-  vanish: ``clearance`` of a slow point.
+  vanish: ``clearance`` of a slow point. (At such a minimum J^T T^-1 F = 0: the Jacobian of *every* slow point has the eigenvalue
+  zero, with the velocity as left eigenvector. It says where the point is, and nothing about the network.)
 * *Existence somewhere*: for a bounded activation x -> W sigma(x) + d maps a box into itself, so that there always is a fixed point
   (Brouwer), and the indices sign det(1 - WH) of all of them add up to 1 (the degree of the map). What may be missing is a
   fixed point *where the trajectory dwells*, or some of them in a list: ``index`` tells.
@@ -101,7 +102,7 @@ class SlowPoints:
     clearance : (m,) array
         Proved: no fixed point within this Euclidean distance of x.
     abscissa : (m,) array
-        Largest real part of the eigenvalues of J there: a drift that is not yet a decay.
+        Largest real part of the eigenvalues of J there. One eigenvalue is zero at every slow point, see above.
     """
 
     x: FloatArray

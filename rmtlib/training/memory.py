@@ -67,7 +67,7 @@ class DelayStates:
         return np.sqrt(np.mean((self.states[0] - self.states[1]) ** 2, axis=1))
 
     def point(self, s: int) -> int | None:
-        """The operating point of stimulus s: downhill of the last delay state; None where that search failed."""
+        """The point downhill of the last delay state of stimulus s; None where that search failed."""
         k = int(self.own[s, -1])
         return None if k == self.points.reached.size else k
 
@@ -76,17 +76,16 @@ class DelayStates:
         return np.sqrt(np.mean((self.states[s] - self.points.state(k)) ** 2, axis=1))
 
     def network(self, s: int) -> Network:
-        """The network linearised at the operating point of stimulus s.
+        """The network linearised at the fixed point downhill of the last delay state, or at that state where there is none.
 
-        Raises
-        ------
-        ValidationError
-            The search from that state ended neither in a fixed nor in a slow point.
+        Not at a slow point: there J^T T^-1 F = 0, the condition for a minimum of the speed, makes an eigenvalue of J exactly
+        zero whatever the network (:mod:`~rmtlib.training.fixed_points`).
         """
         k = self.point(s)
-        if k is None:
-            raise ValidationError(f"no point was found from the delay state of stimulus {self.stimuli[s]:+d}")
-        return self.points.network(k)
+        if k is not None and k >= 0:
+            return self.points.network(k)
+        found = self.points
+        return Network(found.weights, found.tau, found.activation.slope(self.states[s, -1]), found.labels)
 
 
 def delay_states(
