@@ -80,7 +80,7 @@ def off_the_bar(net, lam):
 
 def against(net, seed):
     """The spectrum of a network against the ensemble fitted to it."""
-    fitted = rmt.fit(net, bootstrap=100, seed=seed, progress=False)
+    fitted = rmt.fit(net, laws="beta", bootstrap=100, seed=seed, progress=False)
     ens, n = fitted.ensemble, net.n
     lam = rmt.eigenvalues(net)
     draws = rmt.sample_many(ens, n, SAMPLES, seed, lambda other: (rmt.eigenvalues(other), other), progress=False)
