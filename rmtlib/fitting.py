@@ -29,17 +29,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy import special, stats
+from scipy.optimize import brentq
 
 from .ensemble import Ensemble, Population, Reciprocity, Synapses, _generator, _number
 from .errors import NotApplicableError, ValidationError
-from .laws import Constant, Empirical, EmpiricalJoint, GaussianCopula, Independent, JointLaw, Law
+from .laws import (
+    Constant,
+    Empirical,
+    EmpiricalJoint,
+    GaussianCopula,
+    Independent,
+    JointLaw,
+    Law,
+    _check_factor,
+    _gauss,
+)
 from .likelihood import FAMILIES, goodness_of_fit, truncated
 from .network import Network
 
@@ -63,6 +74,8 @@ _WEIGHTS = ("auto", "normal", "lognormal", "gamma", "truncated normal", "half-no
 _FEWEST = 8  # values from which a family is fitted; fewer stand for themselves
 _DALE = 20  # synapses of one sign from which a population is taken to obey Dale's law
 _LEVEL = 0.01  # of a test, for its verdict and for what the fit does about it
+_SPREAD = 0.1  # level at which a family is passed over because it misses the standard deviation
+_FAR = 10.0  # of Akaike's criterion: families further from the best are not considered
 _FULL = 0.9  # connection probability from which a block counts as all-to-all
 
 
@@ -97,14 +110,14 @@ class Test:
     @property
     def rejected(self) -> bool:
         """Whether the assumption is rejected at 1%."""
-        return self.pvalue < _LEVEL
+        return self.pvalue <= _LEVEL
 
     def __str__(self) -> str:
         return f"{self.name}: {self.statistic:.4g}, p = {self.pvalue:.2g}, {self.verdict}"
 
 
 def _verdict(p: float) -> str:
-    return "rejected" if p < _LEVEL else "in doubt" if p < 0.05 else "holds"
+    return "rejected" if p <= _LEVEL else "in doubt" if p < 0.05 else "holds"
 
 
 def _test(name: str, statistic: float, p: float, meaning: str) -> Test:
@@ -152,7 +165,8 @@ class FitResult:
     abscissa_samples : (bootstrap,) ndarray
         The replicates behind that error.
     abscissa_units : float
-        The same abscissa with the values of tau and gain of the units instead of their fitted laws.
+        Rightmost point of the bulk alone, with the values of tau and gain of the units instead of their fitted laws: what the
+        choice of these laws does to the edge. -inf without a bulk.
     notes : tuple of str
         What was decided on the way.
     """
@@ -415,10 +429,10 @@ def _choose(
     if np.unique(x).size < 0.9 * x.size:
         return _Choice(Empirical(x), None, note="values repeat: they are their own law")
     y = x if names == ("normal",) else sign * x
-    best: tuple[float, str, FloatArray] | None = None
+    found = []
     for name in names:
         family = FAMILIES[name]
-        z = x if not family.positive else y
+        z = y if family.positive else x
         if family.positive and z.min() <= 0:
             continue
         p = family.fit(z[None])[0]
@@ -426,35 +440,53 @@ def _choose(
             continue
         k = family.parameters
         score = 2 * k - 2 * family.log_likelihood(z, p) + 2 * k * (k + 1) / max(x.size - k - 1, 1)
-        if best is None or score < best[0]:
-            best = (score, name, p)
-    if best is None:
+        found.append((score, name, p))
+    if not found:
         if forced:
             raise ValidationError(
                 f"no {' or '.join(names)} law fits {x.size} values between {x.min():.4g} and {x.max():.4g}: "
                 'use "auto" or "empirical"'
             )
         return _Choice(Empirical(x), None, note="no family fits: the values are their own law")
-    _, name, p = best
-    family = FAMILIES[name]
-    statistic = pvalue = None
-    if samples:
-        statistic, pvalue = goodness_of_fit(x if not family.positive else y, family, rng, samples)
-        if pvalue < _LEVEL and not forced:
-            note = f"the best family, {name}, does not fit (p = {pvalue:.2g}): the values are their own law"
-            return _Choice(Empirical(x), None, statistic, pvalue, note=note)
-    law = family.law(p, sign if family.positive else 1)
-    return _Choice(law, name, statistic, pvalue, sign)
+    best: _Choice | None = None
+    least = min(one[0] for one in found)
+    for score, name, p in sorted(found, key=lambda one: one[0]):
+        if score > least + _FAR:
+            break
+        family = FAMILIES[name]
+        law = family.law(p, sign if family.positive else 1)
+        if not samples:
+            return _Choice(law, name, sign=sign)
+        statistic, pvalue, spread = goodness_of_fit(y if family.positive else x, family, rng, samples)
+        choice = _Choice(law, name, statistic, pvalue, sign)
+        if forced or (pvalue > _LEVEL and spread > _SPREAD):
+            return choice
+        if best is None:
+            best = choice
+        elif best.pvalue <= _LEVEL < pvalue:
+            best = choice
+    if best.pvalue > _LEVEL:
+        return best
+    note = f"the best family, {best.family}, does not fit (p = {best.pvalue:.2g}): the values are their own law"
+    return _Choice(Empirical(x), None, best.statistic, best.pvalue, note=note)
 
 
 def _bounded(choice: _Choice, x: FloatArray) -> _Choice:
-    """The law of timescales, cut above the slowest unit that a sample of this size has."""
-    if choice.family not in ("gamma", "lognormal"):
+    """The law of timescales, cut below the fastest and above the slowest unit that a sample of this size has."""
+    if choice.family is None:
         return choice
-    whole = FAMILIES[choice.family].frozen(FAMILIES[choice.family].fit(x[None])[0])
-    top = float(whole.isf(min(float(whole.sf(x.max())), 1.0 / (x.size + 1))))
-    note = f"cut at {top:.4g}: a law of tau without an upper end has a spectrum that reaches 0 whatever the weights"
-    return _Choice(truncated(whole, top), choice.family, choice.statistic, choice.pvalue, note=note)
+    p = FAMILIES[choice.family].fit(x[None])[0]
+    if choice.family == "Beta":
+        if p[2] > 0:
+            return choice
+        p[2] = 1e-3 * x.min()
+        note = "the interval of the Beta law would begin at 0: it begins at a thousandth of the fastest unit"
+        return replace(choice, law=FAMILIES["Beta"].law(p), note=note)
+    whole, share = FAMILIES[choice.family].frozen(p), 1.0 / (x.size + 1)
+    low = float(whole.ppf(min(float(whole.cdf(x.min())), share)))
+    top = float(whole.isf(min(float(whole.sf(x.max())), share)))
+    note = f"cut to {low:.4g} .. {top:.4g}: a law of tau without an upper end has a spectrum that reaches 0 whatever the weights"
+    return replace(choice, law=truncated(whole, low, top), note=note)
 
 
 _TEXT = {
@@ -484,6 +516,53 @@ def _correlation_test(x: FloatArray, y: FloatArray, rng: np.random.Generator) ->
     return r, float((1 + np.sum(null >= abs(r) - 1e-12)) / 2000)
 
 
+class _Pairs(EmpiricalJoint):
+    """Measured pairs, many of them: draws are pairs as measured, averages go over a few nodes.
+
+    Units in the order of tau form groups, those at the slow and the fast end alone; a group is its mean tau and a
+    Gauss rule of three nodes for its gains, so that <h>, ..., <h^5> given the group are exact. Units of gain 0 stay so.
+    """
+
+    most = 512
+
+    def __init__(self, tau: FloatArray, gain: FloatArray):
+        super().__init__(tau, gain)
+        rules = []
+        for off in (False, True):
+            chosen = np.flatnonzero((self._gain == 0) == off)
+            order = chosen[np.argsort(self._tau[chosen], kind="stable")]
+            ends = np.round(np.linspace(0, order.size, 161)).astype(int)
+            alone = np.arange(min(24, order.size + 1))
+            for part in np.split(order, np.unique(np.concatenate([ends, alone, order.size - alone]))[1:-1]):
+                if part.size:
+                    share = part.size / self._tau.size
+                    values = np.unique(self._gain[part])
+                    if values.size > 3:
+                        values, weights = _gauss(self._gain[part], np.full(part.size, 1 / part.size), 3)
+                    else:
+                        weights = np.array([np.mean(self._gain[part] == v) for v in values])
+                    values = np.maximum(values, 0.0)
+                    rules.append((np.full(values.size, self._tau[part].mean()), values, share * weights))
+        self._rule = tuple(np.concatenate(x) for x in zip(*rules, strict=True))
+
+    def nodes(self, n=48):
+        return self._rule
+
+    def tau_nodes(self, n=48):
+        tau, gain, weight = self._rule
+        values, inverse = np.unique(tau, return_inverse=True)
+        total = np.bincount(inverse, weight)
+        first, second = (np.bincount(inverse, weight * gain**k) / total for k in (1, 2))
+        return values, total, first, second
+
+    def scaled(self, factor):
+        return _Pairs(_check_factor(factor) * self._tau, self._gain)
+
+
+def _pairs(tau: FloatArray, gain: FloatArray) -> EmpiricalJoint:
+    return _Pairs(tau, gain) if tau.size > _Pairs.most else EmpiricalJoint(tau, gain)
+
+
 def _joint(name, tau, gain, laws, rng, samples) -> tuple[JointLaw, dict[str, _Choice], list[Test], list[str]]:
     """Law of (tau, gain) of a population, with its tests and notes."""
     tests: list[Test] = []
@@ -500,13 +579,13 @@ def _joint(name, tau, gain, laws, rng, samples) -> tuple[JointLaw, dict[str, _Ch
                 "joins their laws by a Gaussian copula",
             )
         )
-    joined = varied and p < _LEVEL
+    joined = varied and p <= _LEVEL
     if laws == "empirical":
         choices = {"tau": _Choice(Empirical(tau), None), "gain": _Choice(Empirical(gain), None)}
         if not varied:
             law: JointLaw = Independent(*(Constant(x[0]) if _is_constant(x) else Empirical(x) for x in (tau, gain)))
         else:
-            law = EmpiricalJoint(tau, gain)
+            law = _pairs(tau, gain)
         return law, choices, tests, notes
     families = {"beta": ("Beta",), "gamma": ("gamma",), "lognormal": ("lognormal",)}.get(
         laws, ("Beta", "gamma", "lognormal")
@@ -526,7 +605,7 @@ def _joint(name, tau, gain, laws, rng, samples) -> tuple[JointLaw, dict[str, _Ch
     if any(choice.family is None for choice in choices.values()):
         notes.append(f"tau and gain[{name}]: correlated, and not both of a family: their pairs are their own law")
         own = {"tau": _Choice(Empirical(tau), None), "gain": _Choice(Empirical(gain), None)}
-        return EmpiricalJoint(tau, gain), own, tests, notes
+        return _pairs(tau, gain), own, tests, notes
     notes.append(f"tau and gain[{name}]: joined by a Gaussian copula of correlation {r:.3g}")
     return GaussianCopula(choices["tau"].law, choices["gain"].law, r), choices, tests, notes
 
@@ -664,24 +743,69 @@ class _Bootstrap:
         cols = np.stack([np.bincount(block.column, x[:, j], minlength=columns) for j in range(x.shape[1])], 1)
         mean = total / entries
         covariance = x.T @ x / entries - np.outer(mean, mean)
-        every = np.maximum(np.diag(covariance), 1e-300)
+        spread = np.where(np.diag(covariance) > 1e-12 * np.mean(x**2, 0), np.diag(covariance), 0.0)
+        every = np.maximum(spread, 1e-300)
         var_r = rows.var(0, ddof=1) if n > 1 else np.zeros(x.shape[1])
         var_c = cols.var(0, ddof=1) if columns > 1 else np.zeros(x.shape[1])
         room = 1 - (1 / s if n > 1 else 0) - (1 / n if columns > 1 else 0)
         chance = (every - var_r / s**2 - var_c / n**2) / room if room > 0.1 else every
         chance = np.clip(chance, 0.0, every)
         out = np.tile(total, (self.count, 1))
-        for k, sums, var, width in ((block.a, rows, var_r, s), (block.b, cols, var_c, n)):
+        deficit = np.ones(x.shape[1])
+        for k, sums, var, width, units in ((block.a, rows, var_r, s, n), (block.b, cols, var_c, n, columns)):
             beyond = np.maximum(var - width * chance, 0.0)
+            # sums that vary less than by chance (units with equal degrees) leave that much less to chance
+            if units > 1:
+                deficit += np.minimum(var / np.maximum(width * chance, 1e-300) - 1, 0.0)
             shrink = np.sqrt(beyond / np.maximum(var, 1e-300))
             if np.any(shrink > 0):
                 out += self.draws[k] @ ((sums - sums.mean(0)) * shrink)
-        # the part of the entries: Gaussian with their covariance
-        scale = np.sqrt(chance / every)
-        values, vectors = np.linalg.eigh(covariance * np.outer(scale, scale) / np.outer(np.sqrt(every), np.sqrt(every)))
+        # the part of the entries: Gaussian with their covariance, and with that of W_ij and W_ji
+        if block.a == block.b:
+            covariance += self._dyads(block, x, mean) / entries
+        chance = chance * np.clip(deficit, 0.02, 1.0)
+        scale = np.where(spread > 0, np.sqrt(chance / every) / np.sqrt(every), 0.0)
+        values, vectors = np.linalg.eigh(covariance * np.outer(scale, scale))
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         noise = self.rng.standard_normal((self.count, x.shape[1])) @ root.T
         return out + np.sqrt(entries) * noise * np.sqrt(every)
+
+    @staticmethod
+    def _dyads(block: _Block, x: FloatArray, mean: FloatArray) -> FloatArray:
+        """Sum over i, j of the product of what W_ij and W_ji contribute to two sums, less their means."""
+        width = block.columns
+        key, back = block.row * width + block.column, block.column * width + block.row
+        _, i, j = np.intersect1d(key, back, assume_unique=True, return_indices=True)
+        product = x[i].T @ x[j] - block.targets * block.sources * np.outer(mean, mean)
+        return (product + product.T) / 2
+
+
+def _phi(net: Network, index: NDArray, leak: float, x: FloatArray) -> FloatArray:
+    """h^2/(leak + x tau)^2 of units at points, (units, points)."""
+    return (net.gain[index, None] / (leak + x * net.tau[index, None])) ** 2
+
+
+def _units_abscissa(ens: Ensemble, net: Network, groups: dict[str, NDArray]) -> float:
+    """Where rho(V_ab <h^2/(leak + x tau)^2>_b) = 1 on the real axis, the average being over units."""
+    from .theory.dense import irreducible_classes
+
+    variance = ens.input_variance(net.n)
+    index, leak, best = list(groups.values()), ens.leak, -np.inf
+    for members in irreducible_classes(variance):
+        tau = np.concatenate([net.tau[index[k]] for k in members])
+        pole = -leak / tau.max() if leak > 0 else -leak / tau.min()
+        v = variance[np.ix_(members, members)]
+
+        def log_root(t, members=members, v=v, pole=pole):
+            x = np.array([pole + np.exp(t)])
+            phi = np.array([_phi(net, index[k], leak, x).mean() for k in members])
+            return float(np.log(max(np.max(np.abs(np.linalg.eigvals(v * phi))), 1e-300)))
+
+        middle = -np.log(np.median(tau))
+        low, high = middle - 25.0, middle + 25.0
+        if log_root(low) > 0 > log_root(high):
+            best = max(best, pole + float(np.exp(brentq(log_root, low, high, xtol=1e-13))))
+    return best
 
 
 class _Edge:
@@ -693,74 +817,65 @@ class _Edge:
 
     def __init__(self, ens: Ensemble, n: int, groups: dict, net: Network):
         from .theory import _edge, _edge_of
+        from .theory.edge import _root
 
-        self.ens, self.n, self.net, self.groups = ens, n, net, list(groups.values())
+        self.root = _root
+
+        self.ens, self.net, self.groups = ens, net, list(groups.values())
         self.edge = _edge_of(ens, n)
+        self.mean = ens.input_mean(n)
         sys = self.edge.sys
-        self.variance, self.mean = ens.input_variance(n), ens.input_mean(n)
-        self.bulk = -np.inf
-        if sys.classes:
-            self.bulk = float(_edge.bulk_abscissa(self.edge) / sys.scale)
+        self.bulk = float(_edge.bulk_abscissa(self.edge) / sys.scale) if sys.classes else -np.inf
         outliers = _edge.find_outliers(self.edge) / sys.scale
         self.outlier = complex(outliers[np.argmax(outliers.real)]) if len(outliers) else None
 
     def bulk_samples(self, boot: _Bootstrap, variance: FloatArray) -> FloatArray:
-        """Replicates of the bulk abscissa, given replicates (B, K, K) of the variances."""
+        """Replicates of the bulk abscissa, given replicates (B, K, K) of the variances.
+
+        On the real axis, where the rightmost point lies without reciprocity, from values on a grid about the fitted one that is
+        even in the logarithm of the distance to the rightmost pole.
+        """
         sys, leak = self.edge.sys, self.ens.leak
         members = np.unique(np.concatenate(sys.classes))
         ends = []
         for k in members:
             tau = self.net.tau[self.groups[k]]
             lo, hi = self.ens.populations[k].tau.support()
-            ends.append(-leak / max(hi, tau.max()) if leak > 0 else -leak / min(lo, tau.min()) if leak < 0 else 0.0)
-        pole = max(ends) if leak else 0.0
-        t = np.linspace(-3.0, 3.0, 81)
+            ends.append(-leak / max(hi, tau.max()) if leak > 0 else -leak / min(lo, tau.min()))
+        pole, t = max(ends), np.linspace(-3.0, 3.0, 81)
         x = pole + (self.bulk - pole) * np.exp(t)
-        fitted, moved = {}, {}
-        for k in members:
-            fitted[k] = np.minimum(self.edge._average(k, (x * sys.scale).astype(complex), 1e-10, None), 1e90)
-            tau, gain = self.net.tau[self.groups[k]], self.net.gain[self.groups[k]]
-            f = gain[:, None] ** 2 / (leak + x * tau[:, None]) ** 2
-            moved[k] = boot.draws[k] @ f / tau.size
         value = np.zeros((boot.count, x.size))
+        phi = np.empty((boot.count, x.size, len(self.groups)))
+        for k in members:
+            fitted = np.minimum(self.edge._average(k, (x * sys.scale).astype(complex), 1e-10, None), 1e90)
+            moved = boot.draws[k] @ _phi(self.net, self.groups[k], leak, x) / self.groups[k].size
+            phi[..., k] = np.maximum(fitted + moved, 1e-3 * fitted)
         for own in sys.classes:
-            phi = np.stack([np.maximum(fitted[k] + moved[k], 1e-3 * fitted[k]) for k in own], -1)
-            base = np.stack([fitted[k] for k in own], -1)
-            from .theory.edge import _root
-
-            v = variance[:, own][:, :, own]
-            value = np.maximum(value, _root(v[:, None] * phi[:, :, None, :]))
-            del base
+            value = np.maximum(value, self.root(variance[:, None, own][..., own] * phi[:, :, None, own]))
         log = np.log(np.maximum(value, 1e-300))
-        # decreasing in x: the last place where it is above 0
+        # decreasing in x: interpolated after the last place where it is above 0
         above = log > 0
-        last = np.clip(above.shape[1] - 1 - np.argmax(above[:, ::-1], 1), 0, x.size - 2)
+        last = np.clip(x.size - 1 - np.argmax(above[:, ::-1], 1), 0, x.size - 2)
         last = np.where(above.any(1), last, 0)
         r = np.arange(boot.count)
-        y0, y1 = log[r, last], log[r, last + 1]
-        step = np.where(y0 != y1, y0 / np.where(y0 != y1, y0 - y1, 1.0), 0.0)
-        return pole + (self.bulk - pole) * np.exp(t[last] + np.clip(step, -2.0, 3.0) * (t[1] - t[0]))
+        y, slope = log[r, last], log[r, last] - log[r, last + 1]
+        step = np.clip(y / np.where(slope > 0, slope, 1.0), -2.0, 3.0)
+        return pole + (self.bulk - pole) * np.exp(t[last] + step * (t[1] - t[0]))
 
     def outlier_samples(self, boot: _Bootstrap, mean: FloatArray) -> FloatArray:
         """Real parts of replicates of the rightmost outlier, by one Newton step from it."""
-        z, leak = self.outlier, self.ens.leak
-        k = len(self.groups)
+        z, leak, k = self.outlier, self.ens.leak, len(self.groups)
         psi, slope = np.empty(k, complex), np.empty(k, complex)
         moved = np.empty((boot.count, k), complex)
         for i, index in enumerate(self.groups):
             tau, gain, p = self.ens.nodes(self.ens.names[i], 96)
             psi[i] = np.sum(p * gain / (leak + z * tau))
             slope[i] = -np.sum(p * gain * tau / (leak + z * tau) ** 2)
-            f = self.net.gain[index] / (leak + z * self.net.tau[index])
-            moved[:, i] = boot.draws[i] @ f / index.size
-        one = np.eye(k)
-        matrix = one - self.mean * psi
-        # d det/dz = det' along the change of psi, by central differences in a direction that is analytic
-        h = 1e-6
+            moved[:, i] = boot.draws[i] @ (self.net.gain[index] / (leak + z * self.net.tau[index])) / index.size
+        one, h = np.eye(k), 1e-6  # the determinant is a polynomial in psi: differences are accurate
         ahead, behind = (np.linalg.det(one - self.mean * (psi + s * h * slope)) for s in (1, -1))
-        change = (ahead - behind) / (2 * h)
-        value = np.linalg.det(one - mean * (psi + moved)[:, None, :]) - np.linalg.det(matrix)
-        return np.real(z - value / change)
+        value = np.linalg.det(one - mean * (psi + moved)[:, None, :]) - np.linalg.det(one - self.mean * psi)
+        return np.real(z - value * (2 * h) / (ahead - behind))
 
 
 # ------------------------------------------------------------------------------------------ fit
@@ -887,9 +1002,7 @@ def fit(
         from .theory import spectral_abscissa
 
         abscissa = spectral_abscissa(ens, n=net.n)
-        units = abscissa
-        if any(not isinstance(joint, EmpiricalJoint) for joint in joints):
-            units = spectral_abscissa(_with_units(ens, net, groups), n=net.n)
+        units = _units_abscissa(ens, net, groups)
         boot = _Bootstrap([index.size for index in groups.values()], bootstrap, rng) if bootstrap else None
         parameters, samples = _errors(ens, net, groups, choices, blocks, boot, abscissa)
         bar.step()
@@ -900,7 +1013,7 @@ def fit(
         bar.step()
     spread = None
     if boot is not None:
-        spread = float(np.std(samples, ddof=1)) if np.all(np.isfinite(samples)) else 0.0
+        spread = _spread(samples) if np.all(np.isfinite(samples)) else 0.0
     return FitResult(
         ens, net, tuple(parameters), tuple(found), dropped, float(abscissa), spread, float(units), samples, tuple(notes)
     )
@@ -963,7 +1076,7 @@ def _ensemble(net, groups, joints, blocks, dale, own, own_weight, reciprocity, n
             possible = block.columns if full_diagonal else block.sources
             std = float(np.sqrt(max(possible * p * (m2 - p * m1**2) * n / block.columns, 0.0)))
             mean = possible * p * m1 * n / block.columns
-            synapses[block.key] = Synapses.dense(std, mean, _standard(block, p) if std > 0 else None)
+            synapses[block.key] = Synapses.dense(std, mean, None if reciprocity or std == 0 else _standard(block, p))
         elif block.probability >= _FULL:
             synapses[block.key] = Synapses(law, probability=block.probability)
             notes.append(
@@ -1041,21 +1154,12 @@ def _reciprocities(blocks, names, synapses, notes) -> dict[tuple[str, str], Any]
     return pairs
 
 
-def _with_units(ens: Ensemble, net: Network, groups: dict[str, NDArray]) -> Ensemble:
-    """The same ensemble with the pairs (tau, gain) of the units as their law."""
-    populations = [
-        Population(p.name, p.fraction, joint=EmpiricalJoint(net.tau[i], net.gain[i]), sign=p.sign)
-        for p, i in zip(ens.populations, groups.values(), strict=True)
-    ]
-    return Ensemble(populations, ens.synapses, ens.reciprocity, ens.leak)
-
-
 def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Parameter], FloatArray]:
     """Parameters with their errors, and the replicates of the abscissa."""
     parameters: list[Parameter] = []
 
     def add(name: str, value: float, samples: FloatArray | None) -> None:
-        error = None if samples is None else float(np.std(samples, ddof=1))
+        error = None if samples is None else _spread(samples)
         parameters.append(Parameter(name, float(value), error))
 
     k = len(groups)
@@ -1096,6 +1200,11 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
     if boot is None:
         return parameters, np.empty(0)
     return parameters, _abscissae(ens, net, groups, boot, variance, mean, abscissa)
+
+
+def _spread(samples: FloatArray) -> float:
+    """Standard deviation; exactly 0 of equal numbers."""
+    return 0.0 if np.ptp(samples) == 0 else float(np.std(samples, ddof=1))
 
 
 def _possible(mean: FloatArray, x: FloatArray) -> FloatArray:
