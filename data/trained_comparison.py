@@ -9,24 +9,25 @@ network and for the inhibitory core alone; shuffles; thresholds. Chapter "Traine
 
 import json
 import os
+import pathlib
 import sys
-from pathlib import Path
 
 import numpy as np
-from rmtlib.training.recipe import Recipe
-from rmtlib.training.trained import initial
+from matplotlib.path import Path
 from tqdm import tqdm
 
 import rmtlib as rmt
-from rmtlib.fitting import controls, threshold_scan
+from rmtlib.fitting import controls, shuffle, threshold_scan
 from rmtlib.training.compare import cloud_test, matching_distance, rank_test
 from rmtlib.training.memory import delay_states
+from rmtlib.training.recipe import Recipe
+from rmtlib.training.trained import initial
 
-TARGET = Path(__file__).with_suffix(".json")
-SAMPLES, SHUFFLES, SEED = 200, 40, 20261127
+TARGET = pathlib.Path(__file__).with_suffix(".json")
+SAMPLES, CLOUDS, SHUFFLES, SEED = 200, 100, 30, 20261127
 KINDS = ("weights", "synapses", "degrees", "tau", "gain", "tau+gain", "all")
-RANKS = (0, 1, 2, 3, 5, 10, 20, 50, 200)
-THRESHOLDS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)  # of the root mean square synapse
+RANKS = (0, 1, 2, 3, 4, 5, 7, 10)
+THRESHOLDS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)  # of the root mean square synapse
 
 
 def digits(x, count=6):
@@ -80,19 +81,23 @@ def off_the_bar(net, lam):
 
 def against(net, seed):
     """The spectrum of a network against the ensemble fitted to it."""
-    fitted = rmt.fit(net, laws="beta", bootstrap=100, seed=seed, progress=False)
+    fitted = rmt.fit(net, laws="beta", bootstrap=60, seed=seed, progress=False)
     ens, n = fitted.ensemble, net.n
     lam = rmt.eigenvalues(net)
     draws = rmt.sample_many(ens, n, SAMPLES, seed, lambda other: (rmt.eigenvalues(other), other), progress=False)
     clouds = [values for values, _ in draws]
-    # which of the eigenvalues off the bar lie outside the edge, for all networks in one call
-    planar = [off_the_bar(net, lam), *(off_the_bar(other, values) for values, other in draws)]
-    beyond_edge = rmt.edge_function(ens, np.concatenate(planar), n=n) < 1
-    outside = [float(np.mean(part)) for part in np.split(beyond_edge, np.cumsum([p.size for p in planar])[:-1])]
+    # outside the edge: in an even number of its closed curves
+    curves = [Path(np.column_stack([c.real, c.imag])) for c in rmt.spectral_edge(ens, n=n, points=200)]
 
+    def share_outside(other, values):
+        z = off_the_bar(other, values)
+        within = sum(c.contains_points(np.column_stack([z.real, z.imag])) for c in curves) % 2
+        return float(np.mean(within == 0))
+
+    outside = [share_outside(net, lam), *(share_outside(other, values) for values, other in draws)]
     bulk = rmt.spectral_abscissa(ens, parts=("bulk",), n=n)
     beyond = [int(np.sum(values.real > bulk)) for values in clouds]
-    cloud = cloud_test(lam, clouds)
+    cloud = cloud_test(lam, clouds[:CLOUDS])
     top = rank_test(lam[0].real, [values[0].real for values in clouds])
     out = rank_test(outside[0], outside[1:])
     spread = rank_test(float(np.mean(np.abs(lam - lam.mean()) ** 2)),
@@ -114,17 +119,31 @@ def against(net, seed):
     }
 
 
-def learned(net, start):
-    """Abscissa with the k largest singular parts of what training added to the weights, and the size of these parts."""
-    weights = np.asarray(net.weights)
-    u, s, v = np.linalg.svd(weights - start)
-    values = [
-        rmt.spectral_abscissa(rmt.Network(start + (u[:, :k] * s[:k]) @ v[:k], net.tau, net.gain)) for k in RANKS
-    ]
-    return {"rank": list(RANKS), "abscissa": values, "singular values": s[:12]}
+def without(net, ranks=RANKS):
+    """Abscissa when the k strongest singular parts of the weights minus their block means are taken out."""
+    weights, e = np.array(net.weights), net.labels == "E"
+    means = np.zeros_like(weights)
+    for a in (e, ~e):
+        for b in (e, ~e):
+            means[np.ix_(a, b)] = weights[np.ix_(a, b)].mean()
+    u, s, v = np.linalg.svd(weights - means)
+    out = [rmt.spectral_abscissa(rmt.Network(weights - (u[:, :k] * s[:k]) @ v[:k], net.tau, net.gain)) for k in ranks]
+    return out, s[:10], rmt.spectral_abscissa(rmt.Network(means, net.tau, net.gain))
 
 
-def jacobian(net, held, start, seed, full):
+def low_rank(net, seed):
+    """The same for shuffles that keep the degrees."""
+    values, singular, means = without(net)
+    others = [without(shuffle(net, "degrees", seed=[seed, k])) for k in range(SHUFFLES // 2)]
+    curves, spectra = np.array([x[0] for x in others]), np.array([x[1] for x in others])
+    return {
+        "rank": list(RANKS), "abscissa": values, "shuffled": curves.mean(axis=0), "shuffled sd": curves.std(axis=0, ddof=1),
+        "singular values": singular, "shuffled singular values": spectra.mean(axis=0),
+        "shuffled singular values sd": spectra.std(axis=0, ddof=1), "abscissa of the means": means,
+    }  # fmt: skip
+
+
+def jacobian(net, held, seed, full):
     """All about the Jacobian of one remembered stimulus; shuffles, thresholds and ranks only if `full`."""
     e = net.labels == "E"
     values, right, left = rmt.eigenvectors(net)
@@ -163,7 +182,7 @@ def jacobian(net, held, start, seed, full):
     if full:
         grid = [t * np.sqrt(np.mean(weights[weights != 0] ** 2)) for t in THRESHOLDS]
         scan, core_scan = (threshold_scan(x, grid, progress=False) for x in (net, core))
-        out["learned"] = learned(net, start)
+        out["low rank"] = low_rank(net, seed)
         for name, x in (("controls", net), ("core controls", core)):
             out[name] = controls(x, kinds=KINDS, count=SHUFFLES, seed=seed, progress=False).rows
         out["scan"] = {
@@ -204,7 +223,6 @@ def study(trained, initial, task, seed=SEED):
         "complete": points.complete(),
         "stimuli": [],
     }  # fmt: skip
-    start = np.asarray(initial.weights)
     done = {}
     for s in range(2):
         k = held.point(s)
@@ -214,7 +232,7 @@ def study(trained, initial, task, seed=SEED):
         if entry["kind"] == "fixed" and k in done:
             entry["jacobian of"] = done[k]  # the other stimulus ends at the same point
         else:
-            entry["jacobian"] = jacobian(held.network(s), held, start, seed, full=not done)
+            entry["jacobian"] = jacobian(held.network(s), held, seed, full=not done)
             done[k if entry["kind"] == "fixed" else f"state {s}"] = s
         out["stimuli"].append(entry)
     return out
@@ -244,7 +262,7 @@ def write(table):
 
 def main(chosen):
     table = json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {"networks": {}, "initial": {}}
-    table.update(samples=SAMPLES, shuffles=SHUFFLES, seed=SEED)
+    table.update(samples=SAMPLES, clouds=CLOUDS, shuffles=SHUFFLES, seed=SEED)
     for name in tqdm(chosen or [n for n in rmt.training.names() if n not in table["networks"]]):
         trained = rmt.training.load(name)
         recipe = Recipe.from_dict(trained.recipe)
