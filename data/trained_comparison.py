@@ -209,6 +209,7 @@ def study(trained, initial, task, seed=SEED):
             "scatter": held.scatter,
             "shift of the mean": np.sqrt(np.mean((held.mean - held.states) ** 2, axis=2)),
             "drift after 20 s": held.drift,
+            "wander": held.wander,
             "separation of the ends": float(np.sqrt(np.mean((held.ends[0] - held.ends[1]) ** 2))),
             "ends": held.last,
         },

@@ -2,7 +2,8 @@ r"""What a trained network holds during the delay: trajectories, their fixed poi
 
 After the first stimulus the input is off and the state obeys tau dx/dt = -x + W sigma(x) from a start that remembers the
 stimulus. :func:`delay_states` follows it without noise, for each stimulus, averages the noisy dynamics beside it, lets it run
-on until it settles or is seen not to, and searches for fixed points downhill of all these states and between the two ends.
+on until it settles or is seen not to, and searches for fixed points downhill of all these states, between the two ends, and on both
+sides of every saddle whose index is -1: two more fixed points belong to it.
 """
 
 from __future__ import annotations
@@ -42,8 +43,11 @@ class DelayStates:
         Noise-free states after the long run.
     drift : (s,) array
         Speed there, root mean square of dx/dt, 1/ms. Not small: a limit cycle or a very slow passage.
+    wander : (s,) array
+        Root mean square over units and the second half of the long run of the deviation from its mean: 0 where the run
+        has settled, the amplitude of a cycle where it has not.
     points : FixedPoints
-        Found from all states, the ends, and between the ends.
+        Found from all states, the long run, and between its ends.
     own : (s, t) int array
         Number of the point (of ``points``, slow ones negative) downhill of each state.
     last : (s,) int array
@@ -57,6 +61,7 @@ class DelayStates:
     scatter: FloatArray
     ends: FloatArray
     drift: FloatArray
+    wander: FloatArray
     points: FixedPoints
     own: NDArray[np.int64]
     last: NDArray[np.int64]
@@ -86,6 +91,14 @@ class DelayStates:
             return self.points.network(k)
         found = self.points
         return Network(found.weights, found.tau, found.activation.slope(self.states[s, -1]), found.labels)
+
+
+def _unstable_direction(net: Network) -> FloatArray:
+    """Eigenvector of the largest real eigenvalue, root mean square 1."""
+    values, vectors = np.linalg.eig(net.dense_jacobian())
+    real = np.abs(values.imag) <= 1e-12 * np.abs(values).max()
+    v = vectors[:, np.argmax(np.where(real, values.real, -np.inf))].real
+    return v / np.sqrt(np.mean(v**2))
 
 
 def delay_states(
@@ -179,15 +192,27 @@ def delay_states(
         scatter = np.array([np.sqrt(np.mean(np.var(x, axis=1, ddof=1), axis=-1)) for x in noisy])
     else:
         mean, scatter = states.copy(), np.zeros(states.shape[:2])
-    ends = run(W, 0.0, states[:, -1], steps(settle, "settle"), **common)
+    length = steps(settle, "settle")
+    path = run(W, 0.0, states[:, -1], length, every=max(1, length // 200), **common)
+    ends, late = path[-1], path[len(path) // 2 :]
     after = run(W, 0.0, ends, 1, **common)
     drift = np.sqrt(np.mean(((after - ends) / dt) ** 2, axis=1))
+    wander = np.sqrt(np.mean(np.var(late, axis=0), axis=-1))
     share = (np.arange(between) + 1.0) / (between + 1.0)
+    # between the ends lie saddles, within a cycle the point it goes round, and on the way what the run passes slowly
     starts = np.concatenate(
-        [states.reshape(-1, n), ends, ends[0] + share[:, None] * (ends[1] - ends[0])] if between else
-        [states.reshape(-1, n), ends]
+        [states.reshape(-1, n), ends, ends[0] + share[:, None] * (ends[1] - ends[0]), late.mean(axis=0),
+         *(path[k] for k in (len(path) // 40, len(path) // 8, len(path) // 2))]
     )  # fmt: skip
     points = fixed_points(W, 0.0, starts, tau=tau, labels=net.labels)
+    if np.any(points.index < 0):  # two more fixed points belong to it: look on both sides along its unstable direction
+        failed = points.reached.size
+        ends_of = [x if k == failed else points.state(k) for x, k in zip(starts, points.reached, strict=True)]
+        beside = []
+        for k in np.flatnonzero(points.index < 0):
+            direction = _unstable_direction(points.network(k))
+            beside += [points.x[k] + a * direction for a in (-0.8, -0.4, -0.2, -0.1, 0.1, 0.2, 0.4, 0.8)]
+        points = fixed_points(W, 0.0, np.array(ends_of + beside), tau=tau, labels=net.labels)
     count = states.shape[0] * states.shape[1]
     return DelayStates(
         stimuli=stimuli,
@@ -197,6 +222,7 @@ def delay_states(
         scatter=scatter,
         ends=ends,
         drift=drift,
+        wander=wander,
         points=points,
         own=points.reached[:count].reshape(states.shape[:2]),
         last=points.reached[count : count + 2],
