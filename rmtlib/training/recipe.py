@@ -52,7 +52,7 @@ class Recipe:
     accuracy : float
         Training stops when more than this share of them is answered right.
     evaluation : int
-        Trials, of each delay, on which the accuracy is measured that the trained network states. They are drawn after
+        Trials of each delay, a multiple of ``held_out``, on which the accuracy is measured that the trained network states. They are drawn after
         training has stopped, so that they do not share the luck of the test that stopped it.
     task : DelayedMatch
 
@@ -124,6 +124,8 @@ class Recipe:
         for name in ("batch", "held_out", "evaluation"):
             if getattr(self, name) % 4:
                 raise ValidationError(f"{name} must be a multiple of 4, the number of kinds of trial, got {getattr(self, name)}")
+        if self.evaluation % self.held_out:
+            raise ValidationError(f"evaluation must be a multiple of held_out = {self.held_out}, got {self.evaluation}")
         if not 0 < round(self.inhibitory * self.n) < self.n:
             raise ValidationError("a network needs at least one excitatory and one inhibitory unit")
 
