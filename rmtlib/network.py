@@ -9,13 +9,8 @@ the synapse from unit j to unit i, and
 
 from __future__ import annotations
 
-import csv
 import os
-import re
 import tempfile
-import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,10 +27,6 @@ __all__ = ["Network", "load"]
 
 FloatArray = NDArray[np.float64]
 _FORMAT = 1
-# Largest unit number an edge list may have without n=: units may lack synapses, but where most do, the
-# numbers are identifiers, and arrays of their size would fill the memory.
-_FREE_NUMBERS, _NUMBERS_PER_UNIT = 1_000_000, 100
-_BYTES_PER_UNIT = 64  # what Network holds for a unit without synapses, with the copies of loading
 
 
 def _memory() -> float:
@@ -127,6 +118,19 @@ def _weights(x: Any) -> FloatArray | sp.csr_array:
     return matrix
 
 
+def _strings(x: Any, n: int, what: str) -> Any:
+    if x is None:
+        return None
+    array = np.array(x)  # a copy: the network owns its arrays
+    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.ravel()):
+        array = array.astype(str)
+    if array.dtype.kind != "U":
+        raise ValidationError(f"{what} must be strings, got dtype {array.dtype}")
+    if array.shape != (n,):
+        raise ValidationError(f"{what} have shape {array.shape}, but there are {n} units")
+    return array
+
+
 class Network:
     """Weights, timescales and gains of one network, with Jacobian J = T^-1 (-leak + W H).
 
@@ -147,11 +151,14 @@ class Network:
     leak : float
         1 for a rate network; 0 puts the spectrum of a bare random matrix at the origin. Any finite
         number (below 0, units grow on their own).
+    names : (n,) sequence of str, optional
+        Name of each unit, no two alike, such as those of an edge list. No computation uses them.
 
     Raises
     ------
     ValidationError
-        Weights not square, empty, complex or not finite; tau not positive; shapes that disagree.
+        Weights not square, empty, complex or not finite; tau not positive; shapes that disagree; two
+        units of one name.
 
     Examples
     --------
@@ -161,12 +168,13 @@ class Network:
     [[-1.0, 2.0], [0.0, -0.25]]
     """
 
-    __slots__ = ("gain", "labels", "leak", "tau", "weights")
+    __slots__ = ("gain", "labels", "leak", "names", "tau", "weights")
     weights: Any  # ndarray or scipy.sparse.csr_array
     tau: FloatArray
     gain: FloatArray
     labels: Any  # ndarray of str, or None
     leak: float
+    names: Any  # ndarray of str, or None
 
     def __init__(
         self,
@@ -175,10 +183,11 @@ class Network:
         gain: ArrayLike = 1.0,
         labels: Any = None,
         leak: float = 1.0,
+        names: Any = None,
     ):
         matrix = _weights(weights)
         n = matrix.shape[0]
-        self._fill(matrix, _per_unit(tau, n, "tau"), _per_unit(gain, n, "gain"), labels, leak)
+        self._fill(matrix, _per_unit(tau, n, "tau"), _per_unit(gain, n, "gain"), labels, leak, names)
 
     @classmethod
     def _own(cls, weights: Any, tau: FloatArray, gain: FloatArray, labels: Any, leak: float) -> Network:
@@ -192,21 +201,23 @@ class Network:
         net._fill(weights, tau, gain, labels, leak)
         return net
 
-    def _fill(self, weights: Any, tau: FloatArray, gain: FloatArray, labels: Any, leak: float) -> None:
+    def _fill(
+        self, weights: Any, tau: FloatArray, gain: FloatArray, labels: Any, leak: float, names: Any = None
+    ) -> None:
         bad = np.flatnonzero(tau <= 0)
         if bad.size:
             raise ValidationError(
                 f"tau must be positive, unit {bad[0]} has {tau[bad[0]]:.6g} ({bad.size} such units): "
                 "a timescale of 0 or below has no dynamics"
             )
-        if labels is not None:
-            labels = np.asarray(labels)
-            if labels.dtype.kind == "O" and all(isinstance(label, str) for label in labels.ravel()):
-                labels = labels.astype(str)
-            if labels.dtype.kind != "U":
-                raise ValidationError(f"labels must be strings, got dtype {labels.dtype}")
-            if labels.shape != tau.shape:
-                raise ValidationError(f"labels have shape {labels.shape}, but there are {tau.size} units")
+        labels, names = _strings(labels, tau.size, "labels"), _strings(names, tau.size, "names")
+        if names is not None:
+            kinds, count = np.unique(names, return_counts=True)
+            if kinds.size < names.size:
+                raise ValidationError(
+                    f"two units have the name {str(kinds[np.argmax(count > 1)])!r}: names tell units apart (populations "
+                    "belong in labels)"
+                )
         try:
             leak = float(leak)
         except (TypeError, ValueError):
@@ -214,9 +225,11 @@ class Network:
         if not np.isfinite(leak):
             raise ValidationError(f"leak must be finite, got {leak}")
         arrays = [weights.data, weights.indices, weights.indptr] if sp.issparse(weights) else [weights]
-        for array in (*arrays, tau, gain, *([] if labels is None else [labels])):
+        for array in (*arrays, tau, gain, *(x for x in (labels, names) if x is not None)):
             array.setflags(write=False)
-        self.__setstate__({"weights": weights, "tau": tau, "gain": gain, "labels": labels, "leak": leak})
+        self.__setstate__(
+            {"weights": weights, "tau": tau, "gain": gain, "labels": labels, "leak": leak, "names": names}
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         # an assignment would go past every check above
@@ -232,7 +245,7 @@ class Network:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def __setstate__(self, state):
-        for name, value in state.items():
+        for name, value in {"names": None, **state}.items():  # there were no names in version 0.1
             object.__setattr__(self, name, value)
 
     @property
@@ -298,8 +311,8 @@ class Network:
             if np.unique(index).size != index.size:
                 raise ValidationError("each unit can be selected once only")
         weights = self.weights[index][:, index] if self.is_sparse else self.weights[np.ix_(index, index)]
-        labels = None if self.labels is None else self.labels[index]
-        return Network(weights, self.tau[index], self.gain[index], labels, self.leak)
+        labels, names = (None if x is None else x[index] for x in (self.labels, self.names))
+        return Network(weights, self.tau[index], self.gain[index], labels, self.leak, names)
 
     @classmethod
     def from_jacobian(cls, jacobian: Any, diagonal: bool = False) -> Network:
@@ -339,6 +352,118 @@ class Network:
             np.fill_diagonal(weights, 0.0)
         return cls(weights, tau=tau)
 
+    @classmethod
+    def from_edges(
+        cls, source: Any, target: Any, weight: Any, tau: Any = None, gain: Any = None, labels: Any = None,
+        leak: float = 1.0, n: int | None = None, names: Any = None, repeated: str = "error",
+    ) -> Network:
+        """The network of a list of synapses: ``W[target[k], source[k]] = weight[k]``.
+
+        Parameters
+        ----------
+        source, target : (m,) array_like of int or str
+            Units by number, 0..n-1, or by name.
+        weight : float or (m,) array_like
+        tau, gain, labels : optional
+            As for :class:`Network`, or a mapping from the name (the number) of each unit; default 1, 1, None.
+        leak : float
+        n : int, optional
+            Number of units, when the last ones have no synapse (units by number).
+        names : sequence of str, optional
+            All units in their order. By default the names in ``source`` and ``target``, sorted.
+        repeated : {"error", "sum"}
+            What to do with several weights for one pair.
+
+        Raises
+        ------
+        ValidationError
+            Lengths that disagree, a name that ``names`` does not have, numbers that look like identifiers,
+            repeated pairs.
+
+        Examples
+        --------
+        >>> net = Network.from_edges(["a", "c"], ["b", "b"], [0.5, -1.0], tau={"a": 1.0, "b": 2.0, "c": 3.0})
+        >>> net.names.tolist(), net.weights.toarray()[1].tolist(), net.tau.tolist()
+        (['a', 'b', 'c'], [0.5, 0.0, -1.0], [1.0, 2.0, 3.0])
+        """
+        from . import reading
+
+        return reading.from_edges(source, target, weight, tau, gain, labels, leak, n, names, repeated)
+
+    @classmethod
+    def from_pandas(
+        cls, frame: Any, tau: Any = None, gain: Any = None, labels: Any = None, leak: float = 1.0,
+        units: Any = None, repeated: str = "error",
+    ) -> Network:
+        """The network of a pandas frame: a table of synapses, or a square table of weights.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            With columns ``source``, ``target``, ``weight`` (or pre and post, from and to, as in a file): one
+            synapse a row. Otherwise square: rows are targets, columns sources, and where index and columns are
+            names they must be the same ones; columns are put into the order of the rows.
+        tau, gain, labels : optional
+            As for :meth:`from_edges`; a Series is matched by its index where that holds the names.
+        leak : float
+        units : pandas.DataFrame, optional
+            One row a unit, with columns ``unit`` (else the index is taken), and any of ``tau``, ``gain``,
+            ``label``. It sets the order of the units.
+        repeated : {"error", "sum"}
+            As for :meth:`from_edges`.
+
+        Raises
+        ------
+        ValidationError
+            A frame of neither form.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> synapses = pd.DataFrame({"pre": ["a", "c"], "post": ["b", "b"], "w": [0.5, -1.0]})
+        >>> Network.from_pandas(synapses).weights.toarray()[1].tolist()
+        [0.5, 0.0, -1.0]
+        """
+        from . import reading
+
+        return reading.from_pandas(frame, tau, gain, labels, leak, units, repeated)
+
+    @classmethod
+    def from_networkx(
+        cls, graph: Any, weight: str | None = "weight", tau: Any = None, gain: Any = None, labels: Any = None,
+        leak: float = 1.0,
+    ) -> Network:
+        """The network of a networkx digraph: an edge u -> v is a synapse from u to v.
+
+        Parameters
+        ----------
+        graph : networkx.DiGraph
+            Units in the order of ``graph.nodes``, with ``str(node)`` for names. Of a MultiDiGraph the weights of
+            parallel edges are summed. An undirected graph is refused: say ``graph.to_directed()``.
+        weight : str or None
+            Edge attribute that holds the weight; each edge must have it. None: 1 for every edge.
+        tau, gain, labels : optional
+            As for :meth:`from_edges` (mappings go from nodes), or the name of a node attribute.
+        leak : float
+
+        Raises
+        ------
+        ValidationError
+            An undirected graph, an edge without the weight, a node without the attribute.
+
+        Examples
+        --------
+        >>> import networkx as nx
+        >>> graph = nx.DiGraph()
+        >>> graph.add_edge("a", "b", weight=0.5)
+        >>> net = Network.from_networkx(graph, tau=10.0)
+        >>> net.names.tolist(), float(net.weights[1, 0])
+        (['a', 'b'], 0.5)
+        """
+        from . import reading
+
+        return reading.from_networkx(graph, weight, tau, gain, labels, leak)
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to ``.npz`` or ``.mat``, whole or not at all.
 
@@ -353,8 +478,7 @@ class Network:
         fields: dict[str, Any] = {"tau": self.tau, "gain": self.gain, "leak": np.float64(self.leak)}
         if path.suffix == ".npz":
             fields["format"] = np.int64(_FORMAT)
-            if self.labels is not None:
-                fields["labels"] = self.labels
+            fields |= {key: x for key, x in (("labels", self.labels), ("names", self.names)) if x is not None}
             if self.is_sparse:
                 fields |= {"data": self.weights.data, "indices": self.weights.indices, "indptr": self.weights.indptr}
             else:
@@ -362,8 +486,8 @@ class Network:
             with _replacing(path) as temporary, open(temporary, "wb") as file:
                 np.savez_compressed(file, **fields)
         elif path.suffix == ".mat":
-            if self.labels is not None:
-                fields["labels"] = self.labels.astype(object)
+            both = (("labels", self.labels), ("names", self.names))
+            fields |= {key: x.astype(object) for key, x in both if x is not None}
             fields["weights"] = sp.csc_array(self.weights) if self.is_sparse else self.weights
             with _replacing(path) as temporary, open(temporary, "wb") as file:
                 scipy.io.savemat(file, fields, do_compression=True, oned_as="column")
@@ -397,34 +521,54 @@ def _replacing(path: Path) -> Iterator[str]:
 
 def load(
     path: str | os.PathLike[str],
-    tau: ArrayLike | None = None,
-    gain: ArrayLike | None = None,
+    tau: Any = None,
+    gain: Any = None,
     labels: Any = None,
     leak: float | None = None,
     n: int | None = None,
+    kind: str | None = None,
+    units: Any = None,
+    transpose: bool = False,
+    repeated: str = "error",
 ) -> Network:
-    """Read a network from ``.npz``, ``.mat``, or an edge list in ``.csv`` or ``.tsv``.
+    """Read a network from ``.npz``, ``.mat``, or from a table in ``.csv`` or ``.tsv``.
 
     Parameters
     ----------
     path : path
         ``.npz`` as written by :meth:`Network.save` (never unpickled), or a matrix of weights as
         written by ``scipy.sparse.save_npz``; ``.mat`` (MATLAB up to v7.2) with a variable ``weights``
-        or ``W`` and optionally ``tau``, ``gain``, ``labels``, ``leak``; an edge list in UTF-8 with one
-        synapse a line, ``source, target, weight``, units numbered from 0, and ``#`` comments. A header
-        line (also as a comment above the first synapse) that names the columns decides their order:
-        source, pre or from; target, post or to; the third column is the weight.
-    tau, gain, labels, leak : optional
-        Replace what the file holds; where it holds none of them: 1, 1, None, 1.
+        or ``W`` and optionally ``tau``, ``gain``, ``labels``, ``names``, ``leak``; a table of text in
+        UTF-8, see ``kind``, with ``#`` comments.
+    tau, gain, labels : optional
+        Replace what the file holds; where it holds none of them: 1, 1, None. One value a unit, a single
+        number, a mapping from the names of units, or the path of a file: one value a line (``.csv``,
+        ``.tsv``, ``.txt``), or a table as for ``units`` of which that column is taken.
+    leak : float, optional
+        Likewise; default 1.
     n : int, optional
-        Number of units of an edge list, when the last ones have no synapse.
+        Number of units of a list of synapses, when the last ones have none.
+    kind : {None, "edges", "named edges", "matrix"}
+        What a table holds. *Edges*: one synapse a line, ``source, target, weight``. Units are numbered from
+        0, or have names (also numbers, with "named edges"): these become ``names``, sorted, unless ``units``
+        says the order. A header line (also as a comment above the first synapse) that names the columns
+        decides their order: source, pre or from; target, post or to; the weight is the third column, or of
+        several the one called weight. *Matrix*: rows of numbers, one per target, one column per source,
+        with names of units above, or on the left, or both. By default the table must leave no doubt.
+    units : path, optional
+        A table with one row a unit and a header: ``unit`` (the name or number; else in the order of rows),
+        and any of ``tau``, ``gain``, ``label``.
+    transpose : bool
+        The file has ``W[source, target]``.
+    repeated : {"error", "sum"}
+        What to do with several weights for one pair in a list of synapses.
 
     Raises
     ------
     ValidationError
-        A file that is truncated, pickled, of an unknown kind, or describes no valid network; an
-        edge list under a header that does not say which column is the source, or whose unit numbers
-        look like identifiers.
+        A file that is truncated, pickled, of an unknown kind, or describes no valid network; a table
+        that may be read in two ways, an edge list under a header that does not say which column is the
+        source, or whose unit numbers look like identifiers.
     FileNotFoundError
         No such file.
 
@@ -443,191 +587,6 @@ def load(
     >>> net.weights.toarray().tolist()
     [[0.0, 0.0], [0.5, 0.0]]
     """
-    path = Path(path)
-    if n is not None:
-        from .ensemble import _size
+    from . import reading
 
-        n = _size(n)
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    readers = {".npz": _read_npz, ".mat": _read_mat}
-    if path.suffix in readers:
-        if n is not None:
-            raise ValidationError("n= belongs to edge lists; the file has its own size")
-        fields = readers[path.suffix](path)
-    elif path.suffix in (".csv", ".tsv"):
-        fields = {"weights": _read_edges(path, "," if path.suffix == ".csv" else "\t", n)}
-    else:
-        raise ValidationError(f"cannot load {path.name!r}: expected .npz, .mat, .csv or .tsv")
-    given = {"tau": tau, "gain": gain, "labels": labels, "leak": leak}
-    fields |= {name: value for name, value in given.items() if value is not None}
-    try:
-        return Network(**fields)
-    except ValidationError as error:
-        raise ValidationError(f"{path.name}: {error}") from None
-
-
-def _read_npz(path: Path) -> dict[str, Any]:
-    with open(path, "rb") as stream:  # numpy would leave a damaged file open
-        if stream.read(2) != b"PK":
-            raise ValidationError(
-                f"{path.name} is not a readable .npz file: it is no zip archive (and pickled objects are never loaded)"
-            )
-        stream.seek(0)
-        try:
-            with np.load(stream, allow_pickle=False) as file:
-                fields = {name: file[name] for name in file.files}
-        except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
-            raise ValidationError(
-                f"{path.name} is not a readable .npz file: it is truncated or damaged ({error})"
-            ) from None
-        except Exception as error:
-            if "allow_pickle" in str(error):  # numpy advises to switch the protection off
-                raise ValidationError(
-                    f"{path.name} holds pickled objects, which are never loaded: save arrays of numbers and strings"
-                ) from None
-            raise ValidationError(
-                f"{path.name} is not a readable .npz file: it is truncated or damaged ({error})"
-            ) from None
-    if {"format", "shape", "data"} <= fields.keys() and fields["format"].dtype.kind in "SU":
-        return {"weights": _read_scipy(path)}
-    version = fields.pop("format", np.int64(_FORMAT))
-    if version.dtype.kind not in "iu" or version.size != 1:
-        raise ValidationError(f"{path.name} was not written by Network.save: its format is {version!r}, not an integer")
-    if int(version) > _FORMAT:
-        raise ValidationError(f"{path.name} was written by a newer rmtlib (format {int(version)}): update rmtlib")
-    if "data" in fields and "weights" not in fields:
-        if not {"indices", "indptr", "tau"} <= fields.keys():
-            raise ValidationError(f"{path.name} lacks indices, indptr or tau: it was not written by Network.save")
-        n = fields["tau"].size
-        try:
-            matrix = sp.csr_array(tuple(fields.pop(k) for k in ("data", "indices", "indptr")), shape=(n, n))
-            matrix.check_format(full_check=True)
-        except (ValueError, IndexError) as error:
-            raise ValidationError(f"{path.name} holds an inconsistent sparse matrix: {error}") from None
-        fields["weights"] = matrix
-    return _known_fields(path, fields)
-
-
-def _read_scipy(path: Path) -> sp.csr_array:
-    try:
-        matrix = sp.load_npz(path)
-        if hasattr(matrix, "check_format"):
-            matrix.check_format(full_check=True)  # before compiled code follows its indices
-        matrix = sp.csr_array(matrix)
-        matrix.check_format(full_check=True)
-    except Exception as error:
-        raise ValidationError(f"{path.name} holds an inconsistent sparse matrix: {error}") from None
-    return matrix
-
-
-def _read_mat(path: Path) -> dict[str, Any]:
-    try:
-        raw = scipy.io.loadmat(path)
-    except NotImplementedError:
-        raise ValidationError(f"{path.name} is a MATLAB v7.3 file: save it with '-v7' instead") from None
-    except Exception as error:
-        raise ValidationError(f"{path.name} is not a readable .mat file ({error})") from None
-    fields = {name: value for name, value in raw.items() if not name.startswith("__")}
-    for name in ("tau", "gain", "leak"):
-        if name in fields:  # MATLAB knows no 1-d arrays and no scalars
-            fields[name] = fields[name].ravel()[0] if fields[name].size == 1 else fields[name].ravel()
-    if "labels" in fields:
-        cells = fields["labels"].ravel()
-        fields["labels"] = np.array([str(np.ravel(cell)[0]) if np.size(cell) else "" for cell in cells])
-    return _known_fields(path, fields)
-
-
-def _known_fields(path: Path, fields: dict[str, Any]) -> dict[str, Any]:
-    if "weights" not in fields and "W" in fields:
-        fields["weights"] = fields.pop("W")
-    if "weights" not in fields:
-        raise ValidationError(f"{path.name} holds no variable 'weights' (or 'W'), only {sorted(fields)}")
-    return {name: fields[name] for name in ("weights", "tau", "gain", "labels", "leak") if name in fields}
-
-
-def _read_edges(path: Path, delimiter: str, n: int | None) -> sp.csr_array:
-    source: list[int] = []
-    target: list[int] = []
-    weight: list[float] = []
-    columns: tuple[int, int, int] | None = None
-    largest, line = -1, 0  # largest unit number, and where it is
-    # utf-8-sig: spreadsheets put a byte-order mark in front
-    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-        for number, row in enumerate(csv.reader(file, delimiter=delimiter), start=1):
-            cells = [cell.strip() for cell in row]
-            if not any(cells):
-                continue
-            if cells[0].startswith("#"):
-                if columns is None and not source:
-                    columns = _columns([cells[0].lstrip("# "), *cells[1:]])  # numpy.savetxt writes headers so
-                continue
-            where = f"{path.name}, line {number}"
-            if len(cells) != 3:
-                raise ValidationError(f"{where}: expected source, target, weight; got {len(cells)} columns")
-            if not source and not any(_is_number(cell) for cell in cells):
-                named = _columns(cells)
-                if named is None or columns not in (None, named):
-                    raise ValidationError(
-                        f"{where}: cannot tell from the header {row} which column is which: name them source, target, "
-                        "weight (or pre, post; from, to), or remove the header if this is their order"
-                    )
-                columns = named
-                continue
-            a, b, c = columns or (0, 1, 2)
-            try:
-                edge = int(cells[a]), int(cells[b]), float(cells[c])
-            except ValueError:
-                raise ValidationError(f"{where}: expected two unit numbers and a weight, got {row}") from None
-            if min(edge[:2]) < 0 or not np.isfinite(edge[2]):
-                raise ValidationError(f"{where}: units are numbered from 0 and weights are finite, got {row}")
-            source.append(edge[0])
-            target.append(edge[1])
-            weight.append(edge[2])
-            if max(edge[:2]) > largest:
-                largest, line = max(edge[:2]), number
-    if not source:
-        raise ValidationError(f"{path.name} lists no synapse")
-    units = set(source) | set(target)
-    where = f"{path.name}, line {line}: unit number {largest}"
-    if n is None:
-        if largest >= max(_FREE_NUMBERS, _NUMBERS_PER_UNIT * len(units)):
-            raise ValidationError(
-                f"{where}, but only {len(units)} units have a synapse, so these look like identifiers; units are "
-                "numbered 0..n-1: renumber them, e.g. with np.unique(ids, return_inverse=True), or pass n= if there "
-                "are that many"
-            )
-        n = largest + 1
-        if 0 not in units:
-            warnings.warn(f"{path.name}: unit 0 has no synapse; is the list numbered from 1?", stacklevel=3)
-    elif largest >= n:
-        hint = "; is the list numbered from 1?" if largest == n and 0 not in units else ""
-        raise ValidationError(f"{where}, but n={n} units are numbered 0..{n - 1}{hint}")
-    if _BYTES_PER_UNIT * n > _memory():
-        raise ValidationError(f"{path.name}: n={n} units do not fit in the {1e-9 * _memory():,.0f} GB of this machine")
-    matrix = sp.coo_array((weight, (target, source)), shape=(n, n)).tocsr()
-    if matrix.nnz != len(weight):
-        raise ValidationError(f"{path.name} lists some synapse more than once: merge repeated lines first")
-    return matrix
-
-
-_SOURCE = {"source", "src", "pre", "presynaptic", "from"}
-_TARGET = {"target", "tgt", "post", "postsynaptic", "to"}
-
-
-def _columns(header: list[str]) -> tuple[int, int, int] | None:
-    """Columns of source, target and weight, or None if the header does not name the first two."""
-    words = [set(re.findall(r"[a-z]+", cell.lower())) for cell in header]
-    source = [k for k, name in enumerate(words) if name & _SOURCE]
-    target = [k for k, name in enumerate(words) if name & _TARGET]
-    if len(header) != 3 or len(source) != 1 or len(target) != 1 or source == target:
-        return None
-    return source[0], target[0], 3 - source[0] - target[0]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return reading.load(path, tau, gain, labels, leak, n, kind, units, transpose, repeated)

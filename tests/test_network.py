@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import rmtlib as rmt
-import rmtlib.network
+import rmtlib.reading
 from rmtlib import Network, Population, Reciprocity, Synapses, ValidationError
 
 
@@ -498,7 +498,7 @@ def test_messages_say_what_to_do(make, message):
     ],
 )
 def test_a_header_decides_the_order(tmp_path, header):
-    order = rmtlib.network._columns(header.lstrip("# ").split(","))
+    order = rmtlib.reading._columns(header.lstrip("# ").split(","))
     assert sorted(order) == [0, 1, 2]
     lines = [header]
     for values in (("0", "1", "0.5"), ("2", "0", "-1.5")):

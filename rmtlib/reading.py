@@ -1,0 +1,838 @@
+r"""Networks from files and from the objects of other libraries: ``W[target, source]`` from what others call it.
+
+Everything here ends in a :class:`~rmtlib.network.Network`, whose public doors are :func:`rmtlib.load`,
+``Network.from_edges``, ``Network.from_pandas`` and ``Network.from_networkx``. Two rules hold throughout: what can be read in two
+ways is refused with both readings named, and a matrix has the target of a synapse in its rows, the source in its columns.
+
+Text is read without pandas, in blocks: a block that is not plain is read again line by line, which finds the line to
+blame. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .errors import ValidationError
+from .network import _FORMAT, Network, _memory, _real_array, _short
+
+__all__ = ["KINDS", "from_edges", "from_networkx", "from_pandas", "load"]
+
+#: What a table of text may hold.
+KINDS = ("edges", "named edges", "matrix")
+
+# Largest unit number an edge list may have without n=: units may lack synapses, but where most do, the
+# numbers are identifiers, and arrays of their size would fill the memory.
+_FREE_NUMBERS, _NUMBERS_PER_UNIT = 1_000_000, 100
+_BYTES_PER_UNIT = 64  # what Network holds for a unit without synapses, with the copies of loading
+_ROWS = 65_536  # rows read at a time
+
+_SOURCE = {"source", "src", "pre", "presynaptic", "from"}
+_TARGET = {"target", "tgt", "post", "postsynaptic", "to"}
+_WEIGHT = {"weight", "weights", "w", "strength"}
+_FIELDS = {  # of a table of units
+    "unit": {"unit", "units", "name", "neuron", "cell", "id"},
+    "tau": {"tau", "timescale"},
+    "gain": {"gain", "slope"},
+    "labels": {"label", "labels", "population"},
+}
+
+
+def load(
+    path: Any, tau: Any = None, gain: Any = None, labels: Any = None, leak: float | None = None,
+    n: int | None = None, kind: str | None = None, units: Any = None, transpose: bool = False,
+    repeated: str = "error",
+) -> Network:
+    """See :func:`rmtlib.load`."""
+    path = Path(path)
+    n = _checked_size(n)
+    if kind is not None and kind not in KINDS:
+        raise ValidationError(f"unknown kind {kind!r}; kinds of tables: {', '.join(KINDS)}")
+    _check_repeated(repeated)
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}" if not path.is_dir() else f"a folder, not a file: {path}")
+    table = None if units is None else _unit_table(Path(units))
+    ending = path.suffix.lower()
+    readers = {".npz": _read_npz, ".mat": _read_mat}
+    if ending in readers:
+        for given, name in ((n, "n="), (kind, "kind=")):
+            if given is not None:
+                raise ValidationError(f"{name} belongs to tables of text; {path.name} has its own size and form")
+        fields = readers[ending](path)
+    elif ending in (".csv", ".tsv"):
+        fields = _read_table(path, "," if ending == ".csv" else "\t", n, kind, table, repeated)
+    else:
+        raise ValidationError(f"cannot load {path.name!r}: expected .npz, .mat, .csv or .tsv")
+    try:
+        if transpose:
+            weights = fields["weights"]
+            fields["weights"] = weights.T.tocsr() if sp.issparse(weights) else np.transpose(weights)
+        names = fields.get("names")
+        size = np.shape(fields["weights"])[0] if np.ndim(fields["weights"]) else 0
+        if table is not None:
+            fields |= _match_units(table, names, size)
+            names = fields.get("names", names)
+        for what, given in (("tau", tau), ("gain", gain), ("labels", labels)):
+            if given is not None:
+                fields[what] = _given(given, what, names, size)
+        if leak is not None:
+            fields["leak"] = leak
+        return Network(**fields)
+    except ValidationError as error:
+        raise ValidationError(f"{path.name}: {error}") from None
+
+
+def _checked_size(n: Any) -> int | None:
+    if n is None:
+        return None
+    from .ensemble import _size
+
+    return _size(n)
+
+
+def _check_repeated(repeated: Any) -> None:
+    if repeated not in ("error", "sum"):
+        raise ValidationError(f"repeated is 'error' or 'sum', got {_short(repeated)}")
+
+
+# ------------------------------------------------------------------------------ arrays in a file
+
+
+def _read_npz(path: Path) -> dict[str, Any]:
+    with open(path, "rb") as stream:  # numpy would leave a damaged file open
+        if stream.read(2) != b"PK":
+            raise ValidationError(
+                f"{path.name} is not a readable .npz file: it is no zip archive (and pickled objects are never loaded)"
+            )
+        stream.seek(0)
+        try:
+            with zipfile.ZipFile(stream) as archive:
+                size = sum(entry.file_size for entry in archive.infolist())
+            if size > _memory():
+                raise ValidationError(
+                    f"{path.name} unpacks to {1e-9 * size:,.0f} GB, more than the {1e-9 * _memory():,.0f} GB of this machine"
+                )
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as file:
+                fields = {name: file[name] for name in file.files}
+        except ValidationError:
+            raise
+        except (zipfile.BadZipFile, EOFError, OSError, zlib.error) as error:
+            raise ValidationError(
+                f"{path.name} is not a readable .npz file: it is truncated or damaged ({error})"
+            ) from None
+        except MemoryError:
+            raise ValidationError(f"{path.name} does not fit in the memory of this machine") from None
+        except Exception as error:
+            if "allow_pickle" in str(error):  # numpy advises to switch the protection off
+                raise ValidationError(
+                    f"{path.name} holds pickled objects, which are never loaded: save arrays of numbers and strings"
+                ) from None
+            raise ValidationError(
+                f"{path.name} is not a readable .npz file: it is truncated or damaged ({error})"
+            ) from None
+    if {"format", "shape", "data"} <= fields.keys() and fields["format"].dtype.kind in "SU":
+        return {"weights": _read_scipy(path)}
+    version = fields.pop("format", np.int64(_FORMAT))
+    if version.dtype.kind not in "iu" or version.size != 1:
+        raise ValidationError(f"{path.name} was not written by Network.save: its format is {version!r}, not an integer")
+    if int(version) > _FORMAT:
+        raise ValidationError(f"{path.name} was written by a newer rmtlib (format {int(version)}): update rmtlib")
+    if "data" in fields and "weights" not in fields:
+        if not {"indices", "indptr", "tau"} <= fields.keys():
+            raise ValidationError(f"{path.name} lacks indices, indptr or tau: it was not written by Network.save")
+        n = fields["tau"].size
+        try:
+            matrix = sp.csr_array(tuple(fields.pop(k) for k in ("data", "indices", "indptr")), shape=(n, n))
+            matrix.check_format(full_check=True)
+        except (ValueError, IndexError) as error:
+            raise ValidationError(f"{path.name} holds an inconsistent sparse matrix: {error}") from None
+        fields["weights"] = matrix
+    return _known_fields(path, fields)
+
+
+def _read_scipy(path: Path) -> sp.csr_array:
+    try:
+        matrix = sp.load_npz(path)
+        if hasattr(matrix, "check_format"):
+            matrix.check_format(full_check=True)  # before compiled code follows its indices
+        matrix = sp.csr_array(matrix)
+        matrix.check_format(full_check=True)
+    except Exception as error:
+        raise ValidationError(f"{path.name} holds an inconsistent sparse matrix: {error}") from None
+    return matrix
+
+
+def _read_mat(path: Path) -> dict[str, Any]:
+    try:
+        raw = scipy.io.loadmat(path)
+    except NotImplementedError:
+        raise ValidationError(f"{path.name} is a MATLAB v7.3 file: save it with '-v7' instead") from None
+    except Exception as error:
+        raise ValidationError(f"{path.name} is not a readable .mat file ({error})") from None
+    fields = {name: value for name, value in raw.items() if not name.startswith("__")}
+    for name in ("tau", "gain", "leak"):
+        if name in fields:  # MATLAB knows no 1-d arrays and no scalars
+            fields[name] = fields[name].ravel()[0] if fields[name].size == 1 else fields[name].ravel()
+    for name in ("labels", "names"):
+        if name in fields:
+            cells = fields[name].ravel()
+            fields[name] = np.array([str(np.ravel(cell)[0]) if np.size(cell) else "" for cell in cells])
+    return _known_fields(path, fields)
+
+
+def _known_fields(path: Path, fields: dict[str, Any]) -> dict[str, Any]:
+    if "weights" not in fields and "W" in fields:
+        fields["weights"] = fields.pop("W")
+    if "weights" not in fields:
+        raise ValidationError(f"{path.name} holds no variable 'weights' (or 'W'), only {sorted(fields)}")
+    return {name: fields[name] for name in ("weights", "tau", "gain", "labels", "leak", "names") if name in fields}
+
+
+# ------------------------------------------------------------------------------- tables of text
+
+
+class _Lines:
+    """Rows of cells of a text file, in blocks."""
+
+    def __init__(self, path: Path, delimiter: str):
+        self.path, self.delimiter, self.line = path, delimiter, 0
+
+    def __enter__(self) -> _Lines:
+        # utf-8-sig: spreadsheets put a byte-order mark in front
+        self.file = open(self.path, newline="", encoding="utf-8-sig", errors="replace")
+        self.reader = csv.reader(self.file, delimiter=self.delimiter)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.file.close()
+
+    def block(self) -> tuple[int, list[list[str]]]:
+        """Line number of the first row, and the rows; none at the end of the file."""
+        first = self.line + 1
+        try:
+            rows = list(islice(self.reader, _ROWS))
+        except csv.Error as error:
+            raise ValidationError(
+                f"{self.path.name}, near line {self.reader.line_num}: not a table of text ({error})"
+            ) from None
+        self.line += len(rows)
+        return first, rows
+
+
+def _clean(rows: list[list[str]], first: int) -> list[tuple[int, list[str]]]:
+    """Rows with stripped cells and their line numbers, without empty lines and comments."""
+    stripped = ((number, [cell.strip() for cell in row]) for number, row in enumerate(rows, start=first))
+    return [(number, cells) for number, cells in stripped if any(cells) and not cells[0].startswith("#")]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
+
+
+def _is_unit(text: str) -> bool:
+    digits = text[1:] if text[:1] == "-" else text  # a negative number is a mistake, not a name
+    return digits.isascii() and digits.isdigit()
+
+
+def _roles(header: list[str]) -> tuple[list[int], list[int], list[int]]:
+    """Columns that are called source, target, weight."""
+    words = [set(re.findall(r"[a-z]+", cell.lower())) for cell in header]
+    source, target, weight = ([k for k, w in enumerate(words) if w & names] for names in (_SOURCE, _TARGET, _WEIGHT))
+    return source, target, weight
+
+
+def _columns(header: list[str]) -> tuple[int, int, int] | None:
+    """Columns of source, target and weight, or None if the header does not name them."""
+    source, target, weight = _roles(header)
+    if len(header) < 3 or len(source) != 1 or len(target) != 1 or source == target:
+        return None
+    if len(header) == 3:
+        return source[0], target[0], 3 - source[0] - target[0]
+    weight = [k for k in weight if k not in (source[0], target[0])]
+    return (source[0], target[0], weight[0]) if len(weight) == 1 else None
+
+
+def _commented(rows: list[list[str]]) -> tuple[int, int, int] | None:
+    """Columns named in a comment above the first row: numpy.savetxt writes headers so."""
+    for row in rows:
+        cells = [cell.strip() for cell in row]
+        if any(cells) and not cells[0].startswith("#"):
+            break
+        columns = _columns([cells[0].lstrip("# "), *cells[1:]]) if any(cells) else None
+        if columns is not None:
+            return columns
+    return None
+
+
+def _read_table(
+    path: Path, delimiter: str, n: int | None, kind: str | None, table: dict[str, Any] | None, repeated: str
+) -> dict[str, Any]:
+    with _Lines(path, delimiter) as lines:
+        first, rows = lines.block()
+        body = _clean(rows, first)
+        whole = len(rows) < _ROWS
+        if not body and whole:
+            raise ValidationError(f"{path.name} lists no synapse")
+        if kind is None:
+            kind = _kind_of(path, rows, body, whole)
+            if kind == "edges" and table is not None and not _are_positions(table.get("unit")):
+                kind = "named edges"  # the numbers are identifiers
+        if kind == "matrix":
+            if n is not None:
+                raise ValidationError(f"{path.name}: n= belongs to lists of synapses; a matrix has its own size")
+            while len(rows) == _ROWS:
+                first, rows = lines.block()
+                body += _clean(rows, first)
+            return _read_matrix(path, body)
+        return _read_edges(path, lines, first, rows, n, kind == "named edges", table, repeated)
+
+
+def _kind_of(path: Path, rows: list[list[str]], body: list[tuple[int, list[str]]], whole: bool) -> str:
+    """Matrix or list of synapses, where nothing speaks for the other."""
+    number, top = body[0]
+    if len(top) == 1 and any(mark in top[0] for mark in ";\t|"):
+        raise ValidationError(
+            f"{path.name}, line {number}: one column, {_short(top[0])}: .csv files are separated by commas, "
+            ".tsv files by tabs"
+        )
+    header = not any(map(_is_number, top))
+    columns = _commented(rows) or (_columns(top) if header else None)
+    below = [cells for _, cells in (body[1:] if header else body)]
+    if columns is not None:
+        return _edges_with(below, columns)
+    source, target, _ = _roles(top) if header else ([], [], [])
+    if source and target:
+        return "edges"  # whose reader says what is wrong with the header
+    if len(top) == 3:
+        square = whole and len(below) == 3 and all(len(r) == 3 and all(map(_is_number, r)) for r in below)
+        if square and not header and all(_is_unit(cell) for row in below for cell in row[:2]):
+            raise ValidationError(
+                f"{path.name} may be a 3 x 3 matrix or a list of three synapses: say kind='matrix' or kind='edges' "
+                "(or give a list the header source,target,weight)"
+            )
+        named_above = header and whole and len(below) == 2 and all(r[0] == name for r, name in zip(below, top[1:], strict=True))
+        if square or named_above or (not header and _is_number(top[0]) and not _is_unit(top[0])):
+            return "matrix"
+        if not header and _is_number(top[0]) != _is_number(top[1]):
+            return "edges" if _is_number(top[0]) else "matrix" if whole and len(below) == 2 else "named edges"
+        return "edges" if header else _edges_with(below, (0, 1, 2))
+    if len(top) == 2 and not (whole and len(below) == 2 and all(map(_is_number, below[0]))):
+        return "edges"
+    return "matrix"
+
+
+def _edges_with(below: list[list[str]], columns: tuple[int, int, int]) -> str:
+    if not below or len(below[0]) <= max(columns):
+        return "edges"
+    return "edges" if any(_is_unit(below[0][k]) for k in columns[:2]) else "named edges"
+
+
+def _are_positions(units: list[str] | None) -> bool:
+    """Whether these are the numbers 0..n-1 in some order (True where there are none)."""
+    return units is None or (all(map(_is_unit, units)) and sorted(map(int, units)) == list(range(len(units))))
+
+
+# ------------------------------------------------------------------------------ lists of synapses
+
+
+def _read_edges(
+    path: Path, lines: _Lines, first: int, rows: list[list[str]], n: int | None, named: bool,
+    table: dict[str, Any] | None, repeated: str,
+) -> dict[str, Any]:
+    if named and n is not None:
+        raise ValidationError(f"{path.name}: n= belongs to units by number; list units without synapses in units=")
+    columns, width, started = _commented(rows), 3, False
+    parts: list[tuple[Any, Any, NDArray]] = []
+    largest, line = -1, 0  # largest unit number, and where it is
+    while rows:
+        block = _plain_block(rows, columns or (0, 1, 2), width, named) if started else None
+        if block is None:  # one line after the other: the first block, and one with something unusual in it
+            edges = []
+            for number, cells in _clean(rows, first):
+                if not started:
+                    started = True
+                    if not any(map(_is_number, cells)):
+                        columns, width = _header(f"{path.name}, line {number}", cells, columns), len(cells)
+                        continue
+                edges.append(_edge(f"{path.name}, line {number}", cells, columns or (0, 1, 2), width, named))
+                if not named and max(edges[-1][:2]) > largest:
+                    largest, line = max(edges[-1][:2]), number
+            if edges:
+                one, two, weights = zip(*edges, strict=True)
+                if not named:  # beyond any size: the message has the true number
+                    one, two = ([min(unit, 2**62) for unit in units] for units in (one, two))
+                block = list(one), list(two), np.array(weights, dtype=float)
+        elif not named:
+            top = np.maximum(block[0], block[1])
+            if top.max() > largest:
+                largest, line = int(top.max()), first + int(np.argmax(top))
+        if block is not None:
+            parts.append(block)
+        first, rows = lines.block()
+    if not parts:
+        raise ValidationError(f"{path.name} lists no synapse")
+    weight = np.concatenate([part[2] for part in parts])
+    if named:
+        source, target = ([name for part in parts for name in part[k]] for k in (0, 1))
+        order = None if table is None else table.get("unit")
+        names, source, target = _numbers_of_names(np.array(source), np.array(target), order, path.name)
+        return {"weights": _matrix(source, target, weight, len(names), repeated, path.name, names), "names": names}
+    source, target = (np.concatenate([np.asarray(part[k], dtype=np.int64) for part in parts]) for k in (0, 1))
+    if table is not None and n is None:
+        n = table["rows"]
+    n = _number_of_units(source, target, n, largest, path.name, line)
+    return {"weights": _matrix(source, target, weight, n, repeated, path.name, None)}
+
+
+def _header(where: str, cells: list[str], commented: tuple[int, int, int] | None) -> tuple[int, int, int]:
+    columns = _columns(cells)
+    if columns is None or commented not in (None, columns):
+        raise ValidationError(
+            f"{where}: cannot tell from the header {cells} which column is which: name them source, target, "
+            "weight (or pre, post; from, to), or remove the header if this is their order"
+        )
+    return columns
+
+
+def _edge(where: str, cells: list[str], columns: tuple[int, int, int], width: int, named: bool) -> tuple[Any, Any, float]:
+    """One synapse, with all that can be wrong with it."""
+    if len(cells) != width:
+        raise ValidationError(f"{where}: expected source, target, weight; got {len(cells)} columns")
+    one, two, weight = (cells[k] for k in columns)
+    if not _is_number(weight) or not (named or (_is_unit(one) and _is_unit(two))):
+        expected = "two names and a weight" if named else "two unit numbers and a weight"
+        hint = "" if named or not _is_number(weight) else " (units may have names, with kind='named edges')"
+        raise ValidationError(f"{where}: expected {expected}, got {cells}{hint}")
+    if named:
+        if not (one and two):
+            raise ValidationError(f"{where}: a name is missing, got {cells}")
+        if not np.isfinite(float(weight)):
+            raise ValidationError(f"{where}: weights are finite, got {cells}")
+        return one, two, float(weight)
+    if min(int(one), int(two)) < 0 or not np.isfinite(float(weight)):
+        raise ValidationError(f"{where}: units are numbered from 0 and weights are finite, got {cells}")
+    return int(one), int(two), float(weight)
+
+
+def _plain_block(
+    rows: list[list[str]], columns: tuple[int, int, int], width: int, named: bool
+) -> tuple[Any, Any, NDArray] | None:
+    """A block in which every row is a synapse, or None."""
+    if set(map(len, rows)) != {width}:
+        return None
+    one, two, weight = ([row[k] for row in rows] for k in columns)
+    try:
+        values = np.fromiter(map(float, weight), dtype=float, count=len(rows))
+        if not np.all(np.isfinite(values)) or "_" in "".join(weight):
+            return None
+        if named:
+            one, two = ([cell.strip() for cell in cells] for cells in (one, two))
+            plain = all(one) and all(two) and not any(row[0].lstrip().startswith("#") for row in rows)
+            return (one, two, values) if plain else None
+        if "_" in "".join(one) or "_" in "".join(two):
+            return None
+        one, two = (np.fromiter(map(int, cells), dtype=np.int64, count=len(rows)) for cells in (one, two))
+    except (ValueError, OverflowError):
+        return None
+    return (one, two, values) if min(one.min(), two.min()) >= 0 else None
+
+
+def _numbers_of_names(source: NDArray, target: NDArray, order: Any, where: str) -> tuple[NDArray, NDArray, NDArray]:
+    """Names in their order (sorted, unless it is given), and the positions of sources and targets in it."""
+    found, position = np.unique(np.concatenate([source, target]), return_inverse=True)
+    names = found
+    if order is not None:
+        names = np.array(order, dtype=str)
+        place = {name: k for k, name in enumerate(names.tolist())}
+        unknown = [name for name in found.tolist() if name not in place]
+        if unknown:
+            raise ValidationError(
+                f"{where}: {len(unknown)} unit(s) with synapses are not in the list of units, the first is {unknown[0]!r}"
+            )
+        position = np.array([place[name] for name in found.tolist()])[position]
+    position = position.ravel()
+    return names, position[: len(source)], position[len(source) :]
+
+
+def _number_of_units(source: NDArray, target: NDArray, n: int | None, largest: int, name: str, line: int = 0) -> int:
+    """n, or what the largest number implies, unless the numbers are identifiers."""
+    where = f"{name}, line {line}: unit number {largest}" if line else f"{name}: unit number {largest}"
+    zero = bool(np.any(source == 0) or np.any(target == 0))
+    if n is None:
+        if largest >= _FREE_NUMBERS:  # counting is slow, and this needs it rarely
+            units = np.unique(np.concatenate([source, target])).size
+            if largest >= _NUMBERS_PER_UNIT * units:
+                raise ValidationError(
+                    f"{where}, but only {units} units have a synapse, so these look like identifiers; units are "
+                    "numbered 0..n-1: renumber them, e.g. with np.unique(ids, return_inverse=True), take them as names "
+                    "with kind='named edges', or pass n= if there are that many"
+                )
+        n = largest + 1
+        if not zero:
+            warnings.warn(f"{name}: unit 0 has no synapse; is the list numbered from 1?", stacklevel=6)
+    elif largest >= n:
+        hint = "; is the list numbered from 1?" if largest == n and not zero else ""
+        raise ValidationError(f"{where}, but n={n} units are numbered 0..{n - 1}{hint}")
+    if _BYTES_PER_UNIT * n > _memory():
+        raise ValidationError(f"{name}: n={n} units do not fit in the {1e-9 * _memory():,.0f} GB of this machine")
+    return n
+
+
+def _matrix(
+    source: NDArray, target: NDArray, weight: NDArray, n: int, repeated: str, where: str, names: Any
+) -> sp.csr_array:
+    matrix = sp.coo_array((weight, (target, source)), shape=(n, n)).tocsr()
+    if matrix.nnz != len(weight) and repeated == "error":
+        order = np.lexsort((source, target))
+        again = np.flatnonzero((np.diff(target[order]) == 0) & (np.diff(source[order]) == 0))
+        a, b = int(source[order[again[0]]]), int(target[order[again[0]]])
+        pair = f"{a} -> {b}" if names is None else f"{names[a]} -> {names[b]}"
+        raise ValidationError(
+            f"{where} lists some synapse more than once ({len(weight) - matrix.nnz} lines too many, the first pair is "
+            f"{pair}): merge repeated lines first, or pass repeated='sum'"
+        )
+    return matrix
+
+
+# -------------------------------------------------------------------------------------- matrices
+
+
+def _read_matrix(path: Path, body: list[tuple[int, list[str]]]) -> dict[str, Any]:
+    number, top = body[0]
+    header = None
+    if top[0] == "" or not all(map(_is_number, top[1:])) or (len(top) == 1 and not _is_number(top[0])):
+        header, body = top, body[1:]
+    if not body:
+        raise ValidationError(f"{path.name}: a matrix needs rows of numbers, there is only the header")
+    left = (header is not None and header[0] == "" and len(header) == len(body[0][1])) or not _is_number(body[0][1][0])
+    width = len(body[0][1])
+    rows, values = [], []
+    for number, cells in body:
+        if len(cells) != width:
+            raise ValidationError(f"{path.name}, line {number}: {len(cells)} columns, but the first row has {width}")
+        if left:
+            rows.append(cells[0])
+        try:
+            values.append(np.fromiter(map(float, cells[left:]), dtype=float, count=width - left))
+        except ValueError:
+            bad = next(k for k, cell in enumerate(cells[left:], start=1 + left) if not _is_number(cell))
+            text = cells[bad - 1]
+            what = "is empty: write 0 for an absent synapse" if text == "" else f"is no number: {_short(text)}"
+            raise ValidationError(f"{path.name}, line {number}: column {bad} {what}") from None
+    weights = np.array(values)
+    if weights.shape[0] != weights.shape[1]:
+        raise ValidationError(
+            f"{path.name}: a matrix of weights is square, this one has {weights.shape[0]} rows and {weights.shape[1]} "
+            "columns of numbers (a header and a first column are names only where they are no numbers, or under an "
+            "empty corner)"
+        )
+    columns = None if header is None else header[1:] if len(header) == width and left else header
+    if columns is not None and len(columns) != weights.shape[1]:
+        raise ValidationError(f"{path.name}: the header has {len(columns)} names for {weights.shape[1]} columns")
+    names, weights = _aligned_names(rows if left else None, columns, weights, path.name)
+    if np.count_nonzero(weights) < 0.25 * weights.size:
+        weights = sp.csr_array(weights)
+    return {"weights": weights} if names is None else {"weights": weights, "names": names}
+
+
+def _aligned_names(rows: Any, columns: Any, weights: NDArray, where: str) -> tuple[NDArray | None, NDArray]:
+    """One list of names for rows and columns, and the columns in its order."""
+    if rows is None or columns is None:
+        names = rows if columns is None else columns
+        return (None if names is None else np.array(names, dtype=str)), weights
+    place = {name: k for k, name in enumerate(columns)}
+    if len(place) < len(columns) or set(place) != set(rows) or len(set(rows)) < len(rows):
+        odd = sorted(set(place) ^ set(rows))
+        raise ValidationError(
+            f"{where}: rows and columns of a matrix of weights name the same units, each once"
+            + (f"; not in both: {_short(odd)}" if odd else "")
+        )
+    return np.array(rows, dtype=str), weights[:, [place[name] for name in rows]]
+
+
+# ------------------------------------------------------------------- what belongs to the units
+
+
+def _unit_table(path: Path) -> dict[str, Any]:
+    """Columns of a table of units, as text, under the names unit, tau, gain, labels; and "rows"."""
+    header, body = _small_table(path)
+    if header is None:
+        raise ValidationError(f"{path.name}: a table of units needs a header, with unit, tau, gain or label")
+    columns: dict[str, Any] = {"rows": len(body)}
+    for k, cell in enumerate(header):
+        for field, words in _FIELDS.items():
+            if cell.lower() in words:
+                if field in columns:
+                    raise ValidationError(f"{path.name}: two columns of the header {header} may be {field}")
+                columns[field] = [cells[k] for _, cells in body]
+    if not columns.keys() - {"rows", "unit"}:
+        raise ValidationError(f"{path.name}: the header {header} names none of tau, gain, label")
+    for field in ("tau", "gain"):
+        if field in columns:
+            columns[field] = _numbers(path, field, columns[field], body)
+    units = columns.get("unit")
+    if units is not None and len(set(units)) < len(units):
+        twice = next(name for k, name in enumerate(units) if name in units[:k])
+        raise ValidationError(f"{path.name} lists unit {twice!r} more than once")
+    return columns
+
+
+def _small_table(path: Path) -> tuple[list[str] | None, list[tuple[int, list[str]]]]:
+    if not path.is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    if path.suffix.lower() not in (".csv", ".tsv", ".txt"):
+        raise ValidationError(f"cannot read {path.name!r}: values of units come in .csv, .tsv or .txt")
+    body: list[tuple[int, list[str]]] = []
+    with _Lines(path, "," if path.suffix.lower() == ".csv" else "\t") as lines:
+        first, rows = lines.block()
+        while rows:
+            body += _clean(rows, first)
+            first, rows = lines.block()
+    if not body:
+        raise ValidationError(f"{path.name} is empty")
+    width = len(body[0][1])
+    for number, cells in body:
+        if len(cells) != width:
+            raise ValidationError(f"{path.name}, line {number}: {len(cells)} columns, but the first row has {width}")
+    known = set().union(*_FIELDS.values())
+    top = body[0][1]
+    if not any(map(_is_number, top)) and (width > 1 or top[0].lower() in known or _is_number(body[-1][1][0])):
+        return top, body[1:]
+    return None, body
+
+
+def _numbers(path: Path, what: str, cells: list[str], body: list[tuple[int, list[str]]]) -> NDArray:
+    for (number, _), cell in zip(body, cells, strict=True):
+        if not _is_number(cell):
+            raise ValidationError(f"{path.name}, line {number}: {what} is no number: {_short(cell)}")
+    return np.array(cells).astype(float)
+
+
+def _match_units(table: dict[str, Any], names: Any, n: int) -> dict[str, Any]:
+    """Columns of a table of units, in the order of the units of the network."""
+    units, count = table.get("unit"), table["rows"]
+    out = {field: table[field] for field in ("tau", "gain", "labels") if field in table}
+    if count != n and (names is None or units is None):
+        raise ValidationError(f"the table of units has {count} rows, but there are {n} units")
+    if units is None:
+        return {field: np.array(column) for field, column in out.items()}
+    if names is not None:
+        place = {name: k for k, name in enumerate(units)}
+        missing = [name for name in names.tolist() if name not in place]
+        if missing:
+            raise ValidationError(f"{len(missing)} unit(s) are not in the table of units, the first is {missing[0]!r}")
+        order = [place[name] for name in names.tolist()]
+    elif _are_positions(units):
+        order = np.argsort([int(unit) for unit in units])
+    else:  # rows of a matrix without names: in the order of the table
+        order, out["names"] = np.arange(n), units
+    return {field: np.array(column)[order] for field, column in out.items()}
+
+
+def _given(x: Any, what: str, names: Any, n: int) -> Any:
+    """tau, gain or labels as an array or a number: from a file, a mapping, or a Series with the names of units."""
+    if isinstance(x, (str, os.PathLike)):
+        return _from_file(Path(x), what, names, n)
+    if isinstance(x, Mapping):
+        return _by_name(x, what, names, n)
+    if hasattr(x, "to_numpy") and hasattr(x, "index"):  # a pandas Series: the index decides where it can
+        index = [str(key) for key in x.index]
+        if names is not None and set(index) & set(names.tolist()):
+            return _by_name(dict(zip(index, x.to_numpy(), strict=True)), what, names, n)
+        return x.to_numpy()
+    return x
+
+
+def _by_name(mapping: Mapping, what: str, names: Any, n: int) -> list[Any]:
+    keys = list(range(n)) if names is None else names.tolist()
+    text = {str(key): value for key, value in mapping.items()}
+    missing = [key for key in keys if str(key) not in text]
+    if missing:
+        raise ValidationError(f"{what} is missing for {len(missing)} unit(s), the first is {missing[0]!r}")
+    return [text[str(key)] for key in keys]
+
+
+def _from_file(path: Path, what: str, names: Any, n: int) -> Any:
+    header, body = _small_table(path)
+    if len(body[0][1] if body else header or []) == 1 and (header is None or header[0].lower() not in _FIELDS["unit"]):
+        cells = [cells[0] for _, cells in body]
+        return np.array(cells) if what == "labels" else _numbers(path, what, cells, body)
+    table = _unit_table(path)
+    if what not in table:
+        raise ValidationError(f"{path.name}: the header {header} has no column for {what}")
+    return _match_units({key: table[key] for key in ("rows", "unit", what) if key in table}, names, n)[what]
+
+
+# ------------------------------------------------------------------------ objects of other libraries
+
+
+def from_edges(
+    source: Any, target: Any, weight: Any, tau: Any = None, gain: Any = None, labels: Any = None,
+    leak: float = 1.0, n: int | None = None, names: Any = None, repeated: str = "error",
+) -> Network:  # fmt: skip
+    """See :meth:`rmtlib.Network.from_edges`."""
+    n = _checked_size(n)
+    _check_repeated(repeated)
+    source, target = _end(source, "source"), _end(target, "target")
+    if source.shape != target.shape:
+        raise ValidationError(f"source and target differ in length: {source.size} and {target.size}")
+    weight = _real_array(weight, "weight")
+    weight = np.full(source.shape, float(weight)) if weight.ndim == 0 else weight
+    if weight.shape != source.shape:
+        raise ValidationError(f"weight has shape {weight.shape}, but there are {source.size} synapses")
+    bad = np.flatnonzero(~np.isfinite(weight))
+    if bad.size:
+        raise ValidationError(f"{bad.size} weights are NaN or infinite, the first is that of synapse {bad[0]}")
+    if source.size == 0 and n is None and names is None:
+        raise ValidationError("no synapse is listed, so there are no units: pass n= or names=")
+    numbers = source.dtype.kind == "i" and target.dtype.kind == "i"
+    if names is not None:
+        names = np.array([str(name) for name in names])
+        if n is not None and n != names.size:
+            raise ValidationError(f"n={n}, but there are {names.size} names")
+        n = names.size
+    if numbers:
+        if source.size and min(source.min(), target.min()) < 0:
+            raise ValidationError(f"units are numbered from 0, got {min(source.min(), target.min())}")
+        largest = int(max(source.max(), target.max())) if source.size else -1
+        n = _number_of_units(source, target, n, largest, "edges")
+    else:
+        if n is not None and names is None:
+            raise ValidationError("n= belongs to units by number; list units without synapses in names=")
+        names, source, target = _numbers_of_names(source.astype(str), target.astype(str), names, "edges")
+        n = names.size
+    matrix = _matrix(source, target, weight, n, repeated, "the list", names)
+    return _network(matrix, tau, gain, labels, leak, names)
+
+
+def _end(x: Any, what: str) -> NDArray:
+    """Units at one end of the synapses: integers, or text."""
+    array = np.asarray(x)
+    if array.ndim != 1:
+        raise ValidationError(f"{what} must be a list of units, got shape {array.shape}")
+    if array.size == 0:
+        return array.astype(np.int64)
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64)
+    if array.dtype.kind == "U":
+        return array
+    if array.dtype.kind == "O":
+        kinds = {type(value) for value in array.tolist()}
+        if kinds <= {str, int} or all(issubclass(t, (str, int)) and t is not bool for t in kinds):
+            return array.astype(np.int64) if kinds == {int} else np.array([str(value) for value in array.tolist()])
+    raise ValidationError(f"{what} must hold unit numbers or names, got an array of dtype {array.dtype}")
+
+
+def _network(weights: Any, tau: Any, gain: Any, labels: Any, leak: float, names: Any) -> Network:
+    n = np.shape(weights)[0] if np.ndim(weights) else 0
+    values = [_given(x, what, names, n) for x, what in ((tau, "tau"), (gain, "gain"), (labels, "labels"))]
+    tau, gain = (1.0 if x is None else x for x in values[:2])
+    return Network(weights, tau, gain, values[2], leak, names)
+
+
+def from_pandas(
+    frame: Any, tau: Any = None, gain: Any = None, labels: Any = None, leak: float = 1.0, units: Any = None,
+    repeated: str = "error",
+) -> Network:  # fmt: skip
+    """See :meth:`rmtlib.Network.from_pandas`."""
+    if not (hasattr(frame, "columns") and hasattr(frame, "to_numpy")):
+        raise ValidationError(f"from_pandas takes a DataFrame, got {type(frame).__name__}")
+    table = _frame_units(units)
+    order = None if table is None else table.get("unit")
+    header = [str(name) for name in frame.columns]
+    columns = _columns(header) if len(header) >= 3 else None
+    if columns is None:
+        if frame.shape[0] != frame.shape[1]:
+            raise ValidationError(
+                f"a frame of {frame.shape[0]} rows and the columns {_short(header)} is neither square nor a table of "
+                "synapses: name its columns source, target, weight"
+            )
+        rows = [str(name) for name in frame.index]
+        positions = rows == [str(k) for k in range(len(rows))]  # no names: the index that pandas makes
+        names, weights = _aligned_names(
+            None if positions else rows, None if header == [str(k) for k in range(len(rows))] else header,
+            _real_array(frame.to_numpy(), "the frame"), "the frame",
+        )  # fmt: skip
+        network = _network(weights, None, None, None, leak, names)
+    else:
+        source, target, weight = (frame.iloc[:, k].to_numpy() for k in columns)
+        if order is not None and (_end(source, "source").dtype.kind == "U" or not _are_positions(order)):
+            source, target = (_end(x, "source").astype(str) for x in (source, target))
+        n = table["rows"] if table is not None and _end(source, "source").dtype.kind != "U" else None
+        names = order if n is None else None
+        network = from_edges(source, target, weight, leak=leak, n=n, names=names, repeated=repeated)
+    fields = {} if table is None else _match_units(table, network.names, network.n)
+    names = fields.pop("names", network.names)
+    given = {"tau": tau, "gain": gain, "labels": labels}
+    fields |= {key: value for key, value in given.items() if value is not None}
+    return _network(network.weights, *(fields.get(key) for key in given), leak, None if names is None else np.array(names))
+
+
+def _frame_units(units: Any) -> dict[str, Any] | None:
+    if units is None:
+        return None
+    if not (hasattr(units, "columns") and hasattr(units, "to_numpy")):
+        raise ValidationError(f"units must be a DataFrame, got {type(units).__name__}")
+    table: dict[str, Any] = {"rows": len(units), "unit": [str(name) for name in units.index]}
+    for name in units.columns:
+        for field, words in _FIELDS.items():
+            if str(name).lower() in words:
+                column = units[name].to_numpy()
+                table[field] = [str(x) for x in column] if field in ("unit", "labels") else column
+    if len(set(table["unit"])) < len(units):
+        raise ValidationError("the frame of units lists some unit more than once")
+    return table
+
+
+def from_networkx(
+    graph: Any, weight: str | None = "weight", tau: Any = None, gain: Any = None, labels: Any = None,
+    leak: float = 1.0,
+) -> Network:  # fmt: skip
+    """See :meth:`rmtlib.Network.from_networkx`."""
+    if not (hasattr(graph, "is_directed") and hasattr(graph, "edges")):
+        raise ValidationError(f"from_networkx takes a networkx graph, got {type(graph).__name__}")
+    if not graph.is_directed():
+        raise ValidationError(
+            "the graph is undirected: graph.to_directed() makes two synapses of each edge, if that is what it stands for"
+        )
+    nodes = list(graph.nodes)
+    if not nodes:
+        raise ValidationError("the graph has no nodes")
+    place = {node: k for k, node in enumerate(nodes)}
+    source, target, values = [], [], []
+    for u, v, data in graph.edges(data=True):
+        if weight is not None and weight not in data:
+            raise ValidationError(f"edge {u!r} -> {v!r} has no attribute {weight!r}: set it, or pass weight=None for 1")
+        source.append(place[u])
+        target.append(place[v])
+        values.append(1.0 if weight is None else data[weight])
+    values = _real_array(values if values else np.zeros(0), "the edge weights")
+    repeated = "sum" if graph.is_multigraph() else "error"
+    names = np.array([str(node) for node in nodes])
+    given = {}
+    for what, x in (("tau", tau), ("gain", gain), ("labels", labels)):
+        if isinstance(x, str):
+            lacking = [node for node in nodes if x not in graph.nodes[node]]
+            if lacking:
+                raise ValidationError(f"{len(lacking)} node(s) have no attribute {x!r}, the first is {lacking[0]!r}")
+            x = [graph.nodes[node][x] for node in nodes]
+        given[what] = x
+    return from_edges(np.array(source, int), np.array(target, int), values, leak=leak, names=names, repeated=repeated, **given)
