@@ -115,7 +115,7 @@ def main(folder: Path) -> None:
     write(HERE / "celegans_electrical.csv", f"gap junctions: {CREDIT}", ["one", "other", "junctions"],
           [[*pair, count] for pair, count in sorted(junctions.items())])  # fmt: skip
     write(HERE / "celegans_neurons.csv", "neurons: kind, transmitters made (main one first); see README.md",
-          ["neuron", "kind", "transmitter"], [[name, kind[name], made[name]] for name in names])  # fmt: skip
+          ["neuron", "population", "transmitter"], [[name, kind[name], made[name]] for name in names])  # fmt: skip
     print(f"{len(names)} neurons, {len(sent)} connections, {sum(sent.values())} chemical synapses;", end=" ")
     print(f"{len(junctions)} pairs with {sum(junctions.values())} gap junctions")
 
