@@ -36,10 +36,21 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy import special, stats
+from scipy.optimize import brentq
 
 from .ensemble import Ensemble, Population, Reciprocity, Synapses, _generator, _number
 from .errors import NotApplicableError, ValidationError
-from .laws import Constant, Empirical, EmpiricalJoint, GaussianCopula, Independent, JointLaw, Law
+from .laws import (
+    Constant,
+    Empirical,
+    EmpiricalJoint,
+    GaussianCopula,
+    Independent,
+    JointLaw,
+    Law,
+    _check_factor,
+    _gauss,
+)
 from .likelihood import FAMILIES, goodness_of_fit, truncated
 from .network import Network
 
@@ -97,14 +108,14 @@ class Test:
     @property
     def rejected(self) -> bool:
         """Whether the assumption is rejected at 1%."""
-        return self.pvalue < _LEVEL
+        return self.pvalue <= _LEVEL
 
     def __str__(self) -> str:
         return f"{self.name}: {self.statistic:.4g}, p = {self.pvalue:.2g}, {self.verdict}"
 
 
 def _verdict(p: float) -> str:
-    return "rejected" if p < _LEVEL else "in doubt" if p < 0.05 else "holds"
+    return "rejected" if p <= _LEVEL else "in doubt" if p < 0.05 else "holds"
 
 
 def _test(name: str, statistic: float, p: float, meaning: str) -> Test:
@@ -152,7 +163,8 @@ class FitResult:
     abscissa_samples : (bootstrap,) ndarray
         The replicates behind that error.
     abscissa_units : float
-        The same abscissa with the values of tau and gain of the units instead of their fitted laws.
+        Rightmost point of the bulk alone, with the values of tau and gain of the units instead of their fitted laws: what the
+        choice of these laws does to the edge. -inf without a bulk.
     notes : tuple of str
         What was decided on the way.
     """
@@ -440,7 +452,7 @@ def _choose(
     statistic = pvalue = None
     if samples:
         statistic, pvalue = goodness_of_fit(x if not family.positive else y, family, rng, samples)
-        if pvalue < _LEVEL and not forced:
+        if pvalue <= _LEVEL and not forced:
             note = f"the best family, {name}, does not fit (p = {pvalue:.2g}): the values are their own law"
             return _Choice(Empirical(x), None, statistic, pvalue, note=note)
     law = family.law(p, sign if family.positive else 1)
@@ -484,6 +496,53 @@ def _correlation_test(x: FloatArray, y: FloatArray, rng: np.random.Generator) ->
     return r, float((1 + np.sum(null >= abs(r) - 1e-12)) / 2000)
 
 
+class _Pairs(EmpiricalJoint):
+    """Measured pairs, many of them: draws are pairs as measured, averages go over a few nodes.
+
+    Units in the order of tau form groups, those at the slow and the fast end alone; a group is its mean tau and a
+    Gauss rule of three nodes for its gains, so that <h>, ..., <h^5> given the group are exact. Units of gain 0 stay so.
+    """
+
+    most = 512
+
+    def __init__(self, tau: FloatArray, gain: FloatArray):
+        super().__init__(tau, gain)
+        rules = []
+        for off in (False, True):
+            chosen = np.flatnonzero((self._gain == 0) == off)
+            order = chosen[np.argsort(self._tau[chosen], kind="stable")]
+            ends = np.round(np.linspace(0, order.size, 161)).astype(int)
+            alone = np.arange(min(24, order.size + 1))
+            for part in np.split(order, np.unique(np.concatenate([ends, alone, order.size - alone]))[1:-1]):
+                if part.size:
+                    share = part.size / self._tau.size
+                    values = np.unique(self._gain[part])
+                    if values.size > 3:
+                        values, weights = _gauss(self._gain[part], np.full(part.size, 1 / part.size), 3)
+                    else:
+                        weights = np.array([np.mean(self._gain[part] == v) for v in values])
+                    values = np.maximum(values, 0.0)
+                    rules.append((np.full(values.size, self._tau[part].mean()), values, share * weights))
+        self._rule = tuple(np.concatenate(x) for x in zip(*rules, strict=True))
+
+    def nodes(self, n=48):
+        return self._rule
+
+    def tau_nodes(self, n=48):
+        tau, gain, weight = self._rule
+        values, inverse = np.unique(tau, return_inverse=True)
+        total = np.bincount(inverse, weight)
+        first, second = (np.bincount(inverse, weight * gain**k) / total for k in (1, 2))
+        return values, total, first, second
+
+    def scaled(self, factor):
+        return _Pairs(_check_factor(factor) * self._tau, self._gain)
+
+
+def _pairs(tau: FloatArray, gain: FloatArray) -> EmpiricalJoint:
+    return _Pairs(tau, gain) if tau.size > _Pairs.most else EmpiricalJoint(tau, gain)
+
+
 def _joint(name, tau, gain, laws, rng, samples) -> tuple[JointLaw, dict[str, _Choice], list[Test], list[str]]:
     """Law of (tau, gain) of a population, with its tests and notes."""
     tests: list[Test] = []
@@ -500,13 +559,13 @@ def _joint(name, tau, gain, laws, rng, samples) -> tuple[JointLaw, dict[str, _Ch
                 "joins their laws by a Gaussian copula",
             )
         )
-    joined = varied and p < _LEVEL
+    joined = varied and p <= _LEVEL
     if laws == "empirical":
         choices = {"tau": _Choice(Empirical(tau), None), "gain": _Choice(Empirical(gain), None)}
         if not varied:
             law: JointLaw = Independent(*(Constant(x[0]) if _is_constant(x) else Empirical(x) for x in (tau, gain)))
         else:
-            law = EmpiricalJoint(tau, gain)
+            law = _pairs(tau, gain)
         return law, choices, tests, notes
     families = {"beta": ("Beta",), "gamma": ("gamma",), "lognormal": ("lognormal",)}.get(
         laws, ("Beta", "gamma", "lognormal")
@@ -526,7 +585,7 @@ def _joint(name, tau, gain, laws, rng, samples) -> tuple[JointLaw, dict[str, _Ch
     if any(choice.family is None for choice in choices.values()):
         notes.append(f"tau and gain[{name}]: correlated, and not both of a family: their pairs are their own law")
         own = {"tau": _Choice(Empirical(tau), None), "gain": _Choice(Empirical(gain), None)}
-        return EmpiricalJoint(tau, gain), own, tests, notes
+        return _pairs(tau, gain), own, tests, notes
     notes.append(f"tau and gain[{name}]: joined by a Gaussian copula of correlation {r:.3g}")
     return GaussianCopula(choices["tau"].law, choices["gain"].law, r), choices, tests, notes
 
@@ -684,6 +743,34 @@ class _Bootstrap:
         return out + np.sqrt(entries) * noise * np.sqrt(every)
 
 
+def _phi(net: Network, index: NDArray, leak: float, x: FloatArray) -> FloatArray:
+    """h^2/(leak + x tau)^2 of units at points, (units, points)."""
+    return (net.gain[index, None] / (leak + x * net.tau[index, None])) ** 2
+
+
+def _units_abscissa(ens: Ensemble, net: Network, groups: dict[str, NDArray]) -> float:
+    """Where rho(V_ab <h^2/(leak + x tau)^2>_b) = 1 on the real axis, the average being over units."""
+    from .theory.dense import irreducible_classes
+
+    variance = ens.input_variance(net.n)
+    index, leak, best = list(groups.values()), ens.leak, -np.inf
+    for members in irreducible_classes(variance):
+        tau = np.concatenate([net.tau[index[k]] for k in members])
+        pole = -leak / tau.max() if leak > 0 else -leak / tau.min()
+        v = variance[np.ix_(members, members)]
+
+        def log_root(t, members=members, v=v, pole=pole):
+            x = np.array([pole + np.exp(t)])
+            phi = np.array([_phi(net, index[k], leak, x).mean() for k in members])
+            return float(np.log(max(np.max(np.abs(np.linalg.eigvals(v * phi))), 1e-300)))
+
+        middle = -np.log(np.median(tau))
+        low, high = middle - 25.0, middle + 25.0
+        if log_root(low) > 0 > log_root(high):
+            best = max(best, pole + float(np.exp(brentq(log_root, low, high, xtol=1e-13))))
+    return best
+
+
 class _Edge:
     """Rightmost point of the bulk and the rightmost outlier of replicates around a fitted ensemble.
 
@@ -693,74 +780,65 @@ class _Edge:
 
     def __init__(self, ens: Ensemble, n: int, groups: dict, net: Network):
         from .theory import _edge, _edge_of
+        from .theory.edge import _root
 
-        self.ens, self.n, self.net, self.groups = ens, n, net, list(groups.values())
+        self.root = _root
+
+        self.ens, self.net, self.groups = ens, net, list(groups.values())
         self.edge = _edge_of(ens, n)
+        self.mean = ens.input_mean(n)
         sys = self.edge.sys
-        self.variance, self.mean = ens.input_variance(n), ens.input_mean(n)
-        self.bulk = -np.inf
-        if sys.classes:
-            self.bulk = float(_edge.bulk_abscissa(self.edge) / sys.scale)
+        self.bulk = float(_edge.bulk_abscissa(self.edge) / sys.scale) if sys.classes else -np.inf
         outliers = _edge.find_outliers(self.edge) / sys.scale
         self.outlier = complex(outliers[np.argmax(outliers.real)]) if len(outliers) else None
 
     def bulk_samples(self, boot: _Bootstrap, variance: FloatArray) -> FloatArray:
-        """Replicates of the bulk abscissa, given replicates (B, K, K) of the variances."""
+        """Replicates of the bulk abscissa, given replicates (B, K, K) of the variances.
+
+        On the real axis, where the rightmost point lies without reciprocity, from values on a grid about the fitted one that is
+        even in the logarithm of the distance to the rightmost pole.
+        """
         sys, leak = self.edge.sys, self.ens.leak
         members = np.unique(np.concatenate(sys.classes))
         ends = []
         for k in members:
             tau = self.net.tau[self.groups[k]]
             lo, hi = self.ens.populations[k].tau.support()
-            ends.append(-leak / max(hi, tau.max()) if leak > 0 else -leak / min(lo, tau.min()) if leak < 0 else 0.0)
-        pole = max(ends) if leak else 0.0
-        t = np.linspace(-3.0, 3.0, 81)
+            ends.append(-leak / max(hi, tau.max()) if leak > 0 else -leak / min(lo, tau.min()))
+        pole, t = max(ends), np.linspace(-3.0, 3.0, 81)
         x = pole + (self.bulk - pole) * np.exp(t)
-        fitted, moved = {}, {}
-        for k in members:
-            fitted[k] = np.minimum(self.edge._average(k, (x * sys.scale).astype(complex), 1e-10, None), 1e90)
-            tau, gain = self.net.tau[self.groups[k]], self.net.gain[self.groups[k]]
-            f = gain[:, None] ** 2 / (leak + x * tau[:, None]) ** 2
-            moved[k] = boot.draws[k] @ f / tau.size
         value = np.zeros((boot.count, x.size))
+        phi = np.empty((boot.count, x.size, len(self.groups)))
+        for k in members:
+            fitted = np.minimum(self.edge._average(k, (x * sys.scale).astype(complex), 1e-10, None), 1e90)
+            moved = boot.draws[k] @ _phi(self.net, self.groups[k], leak, x) / self.groups[k].size
+            phi[..., k] = np.maximum(fitted + moved, 1e-3 * fitted)
         for own in sys.classes:
-            phi = np.stack([np.maximum(fitted[k] + moved[k], 1e-3 * fitted[k]) for k in own], -1)
-            base = np.stack([fitted[k] for k in own], -1)
-            from .theory.edge import _root
-
-            v = variance[:, own][:, :, own]
-            value = np.maximum(value, _root(v[:, None] * phi[:, :, None, :]))
-            del base
+            value = np.maximum(value, self.root(variance[:, None, own][..., own] * phi[:, :, None, own]))
         log = np.log(np.maximum(value, 1e-300))
-        # decreasing in x: the last place where it is above 0
+        # decreasing in x: interpolated after the last place where it is above 0
         above = log > 0
-        last = np.clip(above.shape[1] - 1 - np.argmax(above[:, ::-1], 1), 0, x.size - 2)
+        last = np.clip(x.size - 1 - np.argmax(above[:, ::-1], 1), 0, x.size - 2)
         last = np.where(above.any(1), last, 0)
         r = np.arange(boot.count)
-        y0, y1 = log[r, last], log[r, last + 1]
-        step = np.where(y0 != y1, y0 / np.where(y0 != y1, y0 - y1, 1.0), 0.0)
-        return pole + (self.bulk - pole) * np.exp(t[last] + np.clip(step, -2.0, 3.0) * (t[1] - t[0]))
+        y, slope = log[r, last], log[r, last] - log[r, last + 1]
+        step = np.clip(y / np.where(slope > 0, slope, 1.0), -2.0, 3.0)
+        return pole + (self.bulk - pole) * np.exp(t[last] + step * (t[1] - t[0]))
 
     def outlier_samples(self, boot: _Bootstrap, mean: FloatArray) -> FloatArray:
         """Real parts of replicates of the rightmost outlier, by one Newton step from it."""
-        z, leak = self.outlier, self.ens.leak
-        k = len(self.groups)
+        z, leak, k = self.outlier, self.ens.leak, len(self.groups)
         psi, slope = np.empty(k, complex), np.empty(k, complex)
         moved = np.empty((boot.count, k), complex)
         for i, index in enumerate(self.groups):
             tau, gain, p = self.ens.nodes(self.ens.names[i], 96)
             psi[i] = np.sum(p * gain / (leak + z * tau))
             slope[i] = -np.sum(p * gain * tau / (leak + z * tau) ** 2)
-            f = self.net.gain[index] / (leak + z * self.net.tau[index])
-            moved[:, i] = boot.draws[i] @ f / index.size
-        one = np.eye(k)
-        matrix = one - self.mean * psi
-        # d det/dz = det' along the change of psi, by central differences in a direction that is analytic
-        h = 1e-6
+            moved[:, i] = boot.draws[i] @ (self.net.gain[index] / (leak + z * self.net.tau[index])) / index.size
+        one, h = np.eye(k), 1e-6  # the determinant is a polynomial in psi: differences are accurate
         ahead, behind = (np.linalg.det(one - self.mean * (psi + s * h * slope)) for s in (1, -1))
-        change = (ahead - behind) / (2 * h)
-        value = np.linalg.det(one - mean * (psi + moved)[:, None, :]) - np.linalg.det(matrix)
-        return np.real(z - value / change)
+        value = np.linalg.det(one - mean * (psi + moved)[:, None, :]) - np.linalg.det(one - self.mean * psi)
+        return np.real(z - value * (2 * h) / (ahead - behind))
 
 
 # ------------------------------------------------------------------------------------------ fit
@@ -887,9 +965,7 @@ def fit(
         from .theory import spectral_abscissa
 
         abscissa = spectral_abscissa(ens, n=net.n)
-        units = abscissa
-        if any(not isinstance(joint, EmpiricalJoint) for joint in joints):
-            units = spectral_abscissa(_with_units(ens, net, groups), n=net.n)
+        units = _units_abscissa(ens, net, groups)
         boot = _Bootstrap([index.size for index in groups.values()], bootstrap, rng) if bootstrap else None
         parameters, samples = _errors(ens, net, groups, choices, blocks, boot, abscissa)
         bar.step()
@@ -1039,15 +1115,6 @@ def _reciprocities(blocks, names, synapses, notes) -> dict[tuple[str, str], Any]
             notes.append(f"reciprocity of {key}: a law of weights with atoms takes no correlation, {r:.3g} is left out")
         pairs[key] = Reciprocity(min(fraction, 1.0), r if first.size and not atoms else 0.0)
     return pairs
-
-
-def _with_units(ens: Ensemble, net: Network, groups: dict[str, NDArray]) -> Ensemble:
-    """The same ensemble with the pairs (tau, gain) of the units as their law."""
-    populations = [
-        Population(p.name, p.fraction, joint=EmpiricalJoint(net.tau[i], net.gain[i]), sign=p.sign)
-        for p, i in zip(ens.populations, groups.values(), strict=True)
-    ]
-    return Ensemble(populations, ens.synapses, ens.reciprocity, ens.leak)
 
 
 def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Parameter], FloatArray]:

@@ -1,0 +1,653 @@
+r"""A report on one network: what its spectrum is, what a random network of its statistics would have, and what moves it.
+
+For a network with Jacobian ``J = T^-1 (-leak + W H)`` the report holds side by side
+
+.. math::
+   \alpha(J) = \max_i \mathrm{Re}\,\lambda_i(J)
+   \qquad\text{and}\qquad
+   \alpha^* = \max \{\mathrm{Re}\,z : \rho(K(z)) \ge 1\}, \quad
+   K_{ab}(z) = c_{ab} \langle w^2 \rangle_{ab} \Big\langle \frac{h^2}{|leak + z\tau|^2} \Big\rangle_b ,
+
+the rightmost eigenvalue of the matrix itself and the rightmost point of the bulk of its fitted law, with the error of the fit,
+the spread over networks that are sampled from that law, and the rank of the real one among them.
+
+:func:`report` returns a :class:`Report`: ``.data`` is a dictionary of plain numbers, ``.html`` one page that loads nothing from
+elsewhere and runs no script. Every part of it may fail on an odd network; the part then says why, and the others stand.
+
+**Schema of the data**, version 1 (key ``"version"``; keys may be added within a version, not renamed or removed). A number that
+does not exist is null. A complex number is a pair ``[re, im]``. Each part is an object with a ``"status"`` of ``"ok"``, ``"failed"`` or
+``"skipped"``, the latter two with a ``"reason"``:
+
+``network``
+    ``n``, ``synapses``, ``mean_degree``, ``leak``, ``stored``, ``populations`` (per population ``name``, ``n``, ``in_degree``,
+    ``out_degree``, ``excitatory``, ``inhibitory``, and mean, sd, least and greatest of ``tau`` and ``gain``), ``degrees`` (mean number of synapses,
+    rows are targets), ``core`` (units on a cycle), ``reciprocal_pairs``, ``autapses``, ``degree_variance`` (in and out, over its Poisson value).
+``fit``
+    what ``FitResult.to_dict`` gives.
+``theory``
+    ``abscissa`` (``bulk``, ``bar``, ``outliers``, ``all``), ``edge`` (list of curves), ``outliers``, ``bar`` (``weight`` of the law and of the network).
+``spectrum``
+    ``exact`` (whether ``eigenvalues`` holds all of them or the leading ones), ``bar`` (those on no cycle), ``beyond_edge``.
+``abscissa``
+    ``all`` and ``core``: ``exact``, ``fitted``, ``error``, ``samples``, ``mean``, ``sd``, ``above`` (samples further right than the network), ``pvalue``.
+``freezing``
+    ``degree``, ``freezing_degree``, ``frozen``, ``abscissa`` (of the bound, where frozen).
+``density``
+    ``x``, ``y``, ``cavity`` and ``law`` along a cut, for networks too large for all eigenvalues.
+``marginality``, ``sensitivities``
+    what ``to_dict`` of :func:`rmtlib.marginality` and :func:`rmtlib.sensitivities` gives.
+``nonnormality``
+    ``numerical_abscissa``, ``henrici`` (relative departure from normality).
+``modes``
+    the slowest: ``eigenvalue``, ``memory_time``, ``period``, ``participation``, ``shares``, ``units``.
+``warnings``
+    list of ``code`` and ``text``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.linalg as la
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.sparse.linalg import eigs
+from tqdm import tqdm
+
+from . import __version__
+from .ensemble import Ensemble, _generator
+from .errors import ConvergenceError, NotApplicableError, RmtError, ValidationError
+from .network import Network, _replacing
+from .spectrum import _arnoldi, _blocks, _dense_eigenvalues, _sorted, components, numerical_abscissa
+
+__all__ = ["VERSION", "Report", "report"]
+
+#: Version of the schema of ``Report.data``.
+VERSION = 1
+
+_EXACT = 2500  # units of the largest component up to which all eigenvalues are computed
+_DENSE = 250  # units up to which LAPACK finds the rightmost eigenvalue sooner than ARPACK
+_LEADING = 24  # eigenvalues of a larger network
+_MODES = 4
+_FEW = 50  # units below which a limit of large networks says little
+
+
+@dataclass(frozen=True)
+class Report:
+    """What :func:`report` found.
+
+    Attributes
+    ----------
+    name : str
+        Of the network.
+    data : dict
+        Everything as plain numbers, text, lists and dictionaries, ready for JSON; schema in :mod:`rmtlib.reporting`.
+    html : str
+        One page with its figures, for any browser, without scripts or requests.
+    """
+
+    name: str
+    data: dict[str, Any]
+    html: str
+
+    def json(self) -> str:
+        """The data as text."""
+        return json.dumps(self.data, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the page (``.html``, ``.htm``) or the data (``.json``), whole or not at all.
+
+        Raises
+        ------
+        ValidationError
+            Any other file ending.
+        FileNotFoundError
+            No such directory.
+        """
+        path = Path(path)
+        ending = path.suffix.lower()
+        if ending not in (".html", ".htm", ".json"):
+            raise ValidationError(f"cannot save a report to {path.name!r}: the file name must end in .html or .json")
+        text = self.json() if ending == ".json" else self.html
+        with _replacing(path) as temporary:
+            Path(temporary).write_text(text, encoding="utf-8")
+
+    def __repr__(self) -> str:
+        failed = [key for key, part in self.data.items() if isinstance(part, dict) and part.get("status") == "failed"]
+        tail = f", without {', '.join(failed)}" if failed else ""
+        return f"Report({self.name!r}, n={self.data['network']['n']}{tail})"
+
+
+def report(
+    net: Any,
+    populations: Any = None,
+    threshold: Any = None,
+    name: str | None = None,
+    *,
+    laws: str = "auto",
+    weights: str = "auto",
+    points: int = 240,
+    samples: int | None = None,
+    bootstrap: int | None = None,
+    time_unit: str = "",
+    seed: int = 0,
+    progress: bool = True,
+) -> Report:
+    r"""Everything this package can say about one network, as a page and as data.
+
+    The rightmost eigenvalue :math:`\alpha(J)` of the network is set against the abscissa :math:`\alpha^*` of its fitted law,
+    ``rho(K(alpha*)) = 1`` (see :mod:`rmtlib.reporting` for the equation and for the schema of the data).
+
+    Parameters
+    ----------
+    net : Network
+    populations : optional
+        A label for each unit, or a dictionary from names to indices; default: the labels of the network, else one population.
+    threshold : float, "auto" or None
+        Synapses with :math:`|W_{ij}|` up to it are taken for pruned and dropped (as in :func:`rmtlib.fit`).
+    name : str, optional
+        Title of the page.
+    laws, weights : str
+        Which laws :func:`rmtlib.fit` may choose from.
+    points : int
+        Points at which the density of the fitted law is computed; 0 leaves it out.
+    samples : int, optional
+        Networks drawn from the fitted law, for the spread of their rightmost eigenvalue. Default: 200 up to 400 units, 60
+        up to 2000, 20 up to 20 000, 8 beyond.
+    bootstrap : int, optional
+        Replicates for the errors of the fit. Default: 200 up to 20 000 units, 40 beyond.
+    time_unit : str
+        Unit of tau, such as ``"ms"``; only printed.
+    seed : int
+        The same seed gives the same report.
+    progress : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    ValidationError
+        Something that is no network, populations that do not fit, options out of range.
+
+    Notes
+    -----
+    All eigenvalues are computed where the largest strongly connected component has at most 2500 units. Beyond, the
+    rightmost ones by sparse methods, and the density from the cavity equations on the graph along a cut.
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> net = rmt.core_periphery().sample(200, seed=0)
+    >>> found = rmt.report(net, samples=10, bootstrap=20, points=0, progress=False)
+    >>> found.data["spectrum"]["status"], found.data["network"]["synapses"] == net.synapse_count
+    ('ok', True)
+    """
+    if isinstance(net, Ensemble):
+        raise NotApplicableError("report takes one network; an Ensemble is a law: draw one, ens.sample(n, seed=...)")
+    if not isinstance(net, Network):
+        raise ValidationError(
+            f"report takes a Network, got {type(net).__name__}: rmt.Network(W, tau, gain, labels), or rmt.load(path)"
+        )
+    for what, value, least in (("points", points, 0), ("samples", samples, 0), ("bootstrap", bootstrap, 0)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
+            raise ValidationError(f"{what} must be an integer of at least {least}, got {value!r}")
+    _generator(seed)  # refuses a bad one before the work
+    job = _Job(net, populations, threshold, laws, weights, points, samples, bootstrap, seed, progress)
+    title = name or "Network"
+    data = {
+        "format": "rmtlib.report", "version": VERSION, "rmtlib": __version__, "name": title, "seed": int(seed),
+        "time_unit": time_unit, **job.run(),
+    }  # fmt: skip
+    data = _plain(data)
+    from .reportpage import page
+
+    return Report(title, data, page(data, job))
+
+
+def _plain(x: Any) -> Any:
+    """Numbers, text, lists and dictionaries only; what is not finite becomes null."""
+    if isinstance(x, dict):
+        return {str(key): _plain(value) for key, value in x.items()}
+    if isinstance(x, np.ndarray):
+        x = x.tolist()
+    if isinstance(x, (list, tuple)):
+        return [_plain(value) for value in x]
+    if isinstance(x, (bool, np.bool_)):
+        return bool(x)
+    if isinstance(x, (int, np.integer)):
+        return int(x)
+    if isinstance(x, (complex, np.complexfloating)):
+        return [_plain(x.real), _plain(x.imag)]
+    if isinstance(x, (float, np.floating)):
+        return float(x) if np.isfinite(x) else None
+    return x if x is None else str(x)
+
+
+class _Skipped(Exception):
+    """A part that has nothing to say about this network, and why."""
+
+
+class _Job:
+    """The parts of a report, one method each, in an order in which later ones use what earlier ones found."""
+
+    parts = (
+        "network", "fit", "theory", "spectrum", "abscissa", "freezing", "density", "marginality", "sensitivities",
+        "nonnormality", "modes",
+    )  # fmt: skip
+
+    def __init__(self, net, populations, threshold, laws, weights, points, samples, bootstrap, seed, progress):
+        self.net, self.threshold, self.laws, self.weights = net, threshold, laws, weights
+        self.groups = _groups(net, populations)
+        self.points, self.seed, self.progress = points, seed, progress
+        n = net.n
+        self.sample_count = (200 if n <= 400 else 60 if n <= 2000 else 20 if n <= 20_000 else 8) if samples is None else samples
+        self.bootstrap = (200 if n <= 20_000 else 40) if bootstrap is None else bootstrap
+        self.warnings: list[dict[str, str]] = []
+        self.done: dict[str, dict[str, Any]] = {}
+        self.found: Any = None  # FitResult
+        self.ens: Ensemble | None = None
+        self.samples: tuple[NDArray, NDArray] = (np.zeros(0), np.zeros(0))
+        self.density_image: tuple[NDArray, NDArray] | None = None
+
+    def run(self) -> dict[str, Any]:
+        with tqdm(total=len(self.parts) + self.sample_count, desc="report", disable=not self.progress, leave=False) as bar:
+            self.bar = bar
+            for part in self.parts:
+                bar.set_description(f"report: {part}")
+                self.done[part] = self._part(getattr(self, part))
+                bar.update()
+        self._conclusions()
+        return {**self.done, "warnings": self.warnings}
+
+    def _part(self, method: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        try:
+            with np.errstate(all="ignore"):
+                return {"status": "ok", **method()}
+        except _Skipped as why:
+            return {"status": "skipped", "reason": str(why)}
+        except RmtError as error:
+            return {"status": "failed", "reason": str(error)}
+        except Exception as error:  # a part of a report must not take the others with it
+            return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
+
+    def warn(self, code: str, text: str) -> None:
+        self.warnings.append({"code": code, "text": text})
+
+    def law(self) -> Ensemble:
+        if self.ens is None:
+            raise _Skipped("there is no fitted law (see the fit)")
+        return self.ens
+
+    # ------------------------------------------------------------------------------ parts
+
+    def network(self) -> dict[str, Any]:
+        net = self.net
+        weights = sp.csr_array(net.weights)
+        into, out = np.diff(weights.indptr), np.bincount(weights.indices, minlength=net.n)
+        names = list(self.groups)
+        member = np.empty(net.n, dtype=int)
+        for k, index in enumerate(self.groups.values()):
+            member[index] = k
+        row = np.repeat(np.arange(net.n), into)
+        counts = np.zeros((len(names), len(names)))
+        np.add.at(counts, (member[row], member[weights.indices]), 1)
+        sizes = np.bincount(member, minlength=len(names))
+        positive = np.bincount(weights.indices[weights.data > 0], minlength=net.n)
+        negative = out - positive
+        populations = []
+        for k, index in enumerate(self.groups.values()):
+            populations.append(
+                {
+                    "name": names[k], "n": int(sizes[k]), "in_degree": into[index].mean(), "out_degree": out[index].mean(),
+                    "excitatory": int(positive[index].sum()), "inhibitory": int(negative[index].sum()),
+                    "mixed": int(np.sum((positive[index] > 0) & (negative[index] > 0))),
+                    "tau": _moments(net.tau[index]), "gain": _moments(net.gain[index]),
+                }  # fmt: skip
+            )
+        self.component, self.component_sizes = components(net)
+        core = int(self.component_sizes[self.component_sizes > 1].sum())
+        pattern = sp.csr_array((np.ones(weights.nnz, dtype=np.int8), weights.indices, weights.indptr), shape=weights.shape)
+        autapses = int(np.count_nonzero(weights.diagonal()))
+        both = int(pattern.multiply(pattern.T).nnz) - autapses
+        mean = into.mean()
+        share = mean / max(net.n - 1, 1)
+        poisson = mean * (1 - share)
+        if net.n < _FEW:
+            self.warn(
+                "few units", f"The network has {net.n} units. The theory is that of large networks: take its numbers as "
+                "orders of magnitude and rely on the eigenvalues."
+            )  # fmt: skip
+        if weights.nnz == 0:
+            self.warn("no synapses", "There are no synapses: every eigenvalue is -leak/tau of one unit.")
+        if np.any(net.gain < 0):
+            self.warn(
+                "negative gains", f"{int(np.sum(net.gain < 0))} gains are negative. A law of gains is on numbers >= 0, so the signs "
+                "were moved into the weights of the outgoing synapses, which leaves the Jacobian as it is."
+            )  # fmt: skip
+        if core < net.n and weights.nnz:
+            self.warn(
+                "acyclic part", f"{net.n - core} of {net.n} units lie on no cycle of synapses. Each contributes an eigenvalue of exactly "
+                "-leak/tau; together they form the bar. A dense eigenvalue routine blurs them: here they are taken from the components."
+            )  # fmt: skip
+        return {
+            "n": net.n, "synapses": int(weights.nnz), "mean_degree": mean, "leak": net.leak,
+            "stored": "sparse" if net.is_sparse else "dense", "populations": populations,
+            "degrees": counts / sizes[:, None], "core": core, "components": int(np.sum(self.component_sizes > 1)),
+            "reciprocal_pairs": both // 2, "autapses": autapses,
+            "degree_variance": {
+                "in": into.var() / poisson if poisson > 0 else None, "out": out.var() / poisson if poisson > 0 else None,
+            },
+        }  # fmt: skip
+
+    def fit(self) -> dict[str, Any]:
+        from .fitting import fit
+
+        net = self.net
+        if np.any(net.gain < 0):
+            sign = np.where(net.gain < 0, -1.0, 1.0)
+            signed = sp.csr_array(net.weights @ sp.diags_array(sign)) if net.is_sparse else net.weights * sign
+            net = Network(signed, net.tau, np.abs(net.gain), net.labels, net.leak, net.names)
+        found = fit(
+            net, populations=self.groups, threshold=self.threshold, laws=self.laws, weights=self.weights,
+            bootstrap=self.bootstrap, seed=self.seed, progress=self.progress,
+        )  # fmt: skip
+        self.found, self.ens = found, found.ensemble
+        return found.to_dict()
+
+    def theory(self) -> dict[str, Any]:
+        from . import theory
+
+        ens, n = self.law(), self.net.n
+        abscissa = {part: _or_none(lambda part=part: theory.spectral_abscissa(ens, parts=part, n=n)) for part in ("bulk", "bar", "outliers")}
+        known = [x for x in abscissa.values() if x is not None and np.isfinite(x)]
+        self.edge = _or_none(lambda: theory.spectral_edge(ens, n=n, points=240)) or []
+        self.outliers = _or_none(lambda: theory.outliers(ens, n=n))
+        of_law, of_network = (_or_none(lambda x=x: theory.bar(x).weight) for x in (ens, self.net))
+        return {
+            "abscissa": {**abscissa, "all": max(known) if known else None},
+            "edge": self.edge, "outliers": self.outliers, "bar": {"law": of_law, "network": of_network},
+        }  # fmt: skip
+
+    def spectrum(self) -> dict[str, Any]:
+        from .theory import edge_function
+
+        net = self.net
+        simple, blocks = _blocks(net)
+        largest = blocks[0].shape[0] if blocks else 0
+        self.exact = largest <= _EXACT
+        self.simple = simple
+        if self.exact:
+            self.core = _sorted(np.concatenate([_dense_eigenvalues(b.toarray()) for b in blocks])) if blocks else np.zeros(0, complex)
+        else:
+            k = min(_LEADING, net.n)
+            self.core = _sorted(
+                np.concatenate(
+                    [
+                        _arnoldi(b, min(k, b.shape[0] - 2), 1e-8, 400_000)
+                        if b.shape[0] > _DENSE
+                        else _dense_eigenvalues(b.toarray())
+                        for b in blocks
+                    ]
+                )
+            )
+            cut = self.core[min(k, self.core.size) - 1].real
+            self.core, self.simple = self.core[self.core.real >= cut], simple[simple >= cut]
+        self.eigenvalues = _sorted(np.concatenate([self.core, self.simple]))
+        out: dict[str, Any] = {
+            "exact": self.exact, "eigenvalues": self.eigenvalues, "bar": np.sort(self.simple)[::-1],
+            "real": int(np.sum(np.abs(self.eigenvalues.imag) <= 1e-12 * np.abs(self.eigenvalues).max())),
+        }  # fmt: skip
+        if self.ens is not None and self.core.size:
+            with_edge = _or_none(lambda: edge_function(self.ens, self.core, n=net.n))
+            if with_edge is not None:
+                out["beyond_edge"] = int(np.sum(with_edge < 1))
+        return out
+
+    def abscissa(self) -> dict[str, Any]:
+        if self.done["spectrum"]["status"] != "ok":
+            raise _Skipped("the eigenvalues are not known (see the spectrum)")
+        net = self.net
+        real = self.eigenvalues[0].real, (self.core[0].real if self.core.size else -np.inf)
+        theory = self.done["theory"].get("abscissa") or {}
+        bulk = [x for x in (theory.get("bulk"), theory.get("outliers")) if x is not None and np.isfinite(x)]
+        fitted = theory.get("all"), (max(bulk) if bulk else None)
+        every, core, lost = [], [], 0
+        if self.ens is not None and self.sample_count:
+            for seed in np.random.SeedSequence(self.seed).spawn(self.sample_count):
+                try:
+                    one, two = _rightmost(self.ens.sample(net.n, seed=np.random.default_rng(seed)))
+                    every.append(one)
+                    core.append(two)
+                except (ConvergenceError, NotApplicableError, ValidationError) as error:
+                    lost += 1
+                    reason = str(error)
+                self.bar.update()
+            if not every:
+                raise ConvergenceError(f"no network could be sampled and solved: {reason}")
+        self.samples = np.array(every), np.array(core)
+        error = getattr(self.found, "abscissa_error", None)
+        out = {}
+        for key, value, law, drawn in zip(("all", "core"), real, fitted, self.samples, strict=True):
+            drawn = drawn[np.isfinite(drawn)]
+            above = int(np.sum(drawn > value))
+            out[key] = {
+                "exact": value, "fitted": law, "error": error, "samples": drawn.size,
+                "mean": drawn.mean() if drawn.size else None, "sd": drawn.std(ddof=1) if drawn.size > 1 else None,
+                "above": above if drawn.size else None,
+                "pvalue": min(1.0, 2 * min(above + 1, drawn.size - above + 1) / (drawn.size + 1)) if drawn.size else None,
+            }  # fmt: skip
+        out["lost"] = lost
+        return out
+
+    def freezing(self) -> dict[str, Any]:
+        from . import theory
+
+        ens = self.law()
+        limit = theory.freezing_degree(ens)
+        degree = self.done["network"]["degrees"]
+        radius = float(np.max(np.abs(np.linalg.eigvals(degree))))
+        frozen = limit > radius
+        out = {"degree": radius, "freezing_degree": limit, "frozen": frozen, "abscissa": None}
+        bulk = self.done["theory"].get("abscissa", {}).get("bulk")
+        if frozen and bulk is not None and np.isfinite(bulk):
+            left = max(-ens.leak / float(p.tau.support()[1]) for p in ens.populations)
+            bound = lambda x: float(theory.support_bound(ens, x)) - 1.0
+            start = left + 1e-6 * abs(bulk - left)
+            if bulk > left and bound(bulk) < 0 < bound(start):
+                out["abscissa"] = brentq(bound, start, bulk, rtol=1e-8)
+        return out
+
+    def density(self) -> dict[str, Any]:
+        from . import theory
+
+        ens = self.law()
+        if not self.edge:
+            raise _Skipped("the fitted law has no planar bulk")
+        if self.points == 0:
+            raise _Skipped("not asked for (points=0)")
+        curve = np.concatenate(self.edge)
+        low, high, top = curve.real.min(), curve.real.max(), np.abs(curve.imag).max()
+        columns = max(4, int(np.sqrt(2 * self.points)))
+        rows = max(3, self.points // columns)
+        x = np.linspace(low, high, columns + 1)[:-1] + 0.5 * (high - low) / columns
+        y = (np.arange(rows) + 0.5) * top / rows
+        grid = x[None, :] + 1j * y[:, None]
+        inside = theory.edge_function(ens, grid, n=self.net.n) > 1
+        values = np.zeros(grid.shape)
+        got = theory.density(ens, grid[inside], tol=1e-3, throw=False, **self._size_for_density())
+        ok = np.ravel(got.status) == 0
+        filled = np.where(ok, got.value, np.nan)
+        values[inside] = filled
+        self.density_image = grid, values
+        out = {"x": x, "y": y, "law": values, "lost": int(np.sum(~ok))}
+        if not getattr(self, "exact", True):
+            height = y[0]
+            cut = np.linspace(low, high, 14)[1:-1] + 1j * height
+            on_graph = theory.density(self.net, cut, tol=1e-3, throw=False)
+            of_law = theory.density(ens, cut, tol=1e-3, throw=False, **self._size_for_density())
+            keep = (np.ravel(on_graph.status) == 0) & (np.ravel(of_law.status) == 0)
+            out["cut"] = {"x": cut.real[keep], "y": height, "cavity": on_graph.value[keep], "law": of_law.value[keep]}
+        return out
+
+    def _size_for_density(self) -> dict[str, Any]:
+        return {"n": self.net.n} if not self.ens.is_sparse else {}
+
+    def marginality(self) -> dict[str, Any]:
+        from .theory.sensitivity import marginality
+
+        return marginality(self.law(), n=self.net.n).to_dict()
+
+    def sensitivities(self) -> dict[str, Any]:
+        from .theory.sensitivity import sensitivities
+
+        return sensitivities(self.law(), n=self.net.n).to_dict()
+
+    def nonnormality(self) -> dict[str, Any]:
+        out: dict[str, Any] = {"numerical_abscissa": numerical_abscissa(self.net), "henrici": None}
+        if self.done["spectrum"]["status"] == "ok" and self.exact:
+            square = float(np.sum(self.net.jacobian().data ** 2))
+            if square > 0:
+                out["henrici"] = float(np.sqrt(max(square - float(np.sum(np.abs(self.eigenvalues) ** 2)), 0.0) / square))
+        return out
+
+    def modes(self) -> dict[str, Any]:
+        if self.done["spectrum"]["status"] != "ok":
+            raise _Skipped("the eigenvalues are not known (see the spectrum)")
+        net = self.net
+        chosen = self.eigenvalues[self.eigenvalues.imag >= 0][:_MODES]
+        rows = []
+        for value, vector in _vectors(net, chosen):
+            weight = np.abs(vector) ** 2
+            weight /= weight.sum()
+            top = np.argsort(-weight, kind="stable")[:5]
+            rows.append(
+                {
+                    "eigenvalue": value, "memory_time": -1 / value.real if value.real < 0 else None,
+                    "period": 2 * np.pi / abs(value.imag) if value.imag else None,
+                    "participation": 1 / np.sum(weight**2), "on_bar": bool(value.imag == 0 and np.any(self.simple == value.real)),
+                    "shares": {name: weight[index].sum() for name, index in self.groups.items()},
+                    "units": [
+                        {"unit": int(k), "name": None if net.names is None else str(net.names[k]), "share": weight[k]} for k in top
+                    ],
+                }  # fmt: skip
+            )
+        return {"modes": rows}
+
+    # ---------------------------------------------------------------------- conclusions
+
+    def _conclusions(self) -> None:
+        """Warnings that need several parts."""
+        done = self.done
+        spectrum, abscissa = done["spectrum"], done["abscissa"]
+        if spectrum["status"] == "ok" and self.eigenvalues[0].real >= 0:
+            self.warn(
+                "unstable", f"The rightmost eigenvalue has real part {self.eigenvalues[0].real:.4g}: the fixed point is not stable, and "
+                "a disturbance grows until the nonlinearity, which J does not know of, stops it."
+            )  # fmt: skip
+        fit = done["fit"]
+        if fit["status"] == "ok":
+            dropped = fit["dropped"]
+            if dropped["synapses"] and dropped["synapses"] == dropped["of"]:
+                self.warn("all dropped", "The threshold drops every synapse: lower it.")
+            elif dropped["share"] > 0.01:
+                self.warn(
+                    "threshold", f"The threshold drops {dropped['share']:.1%} of the squared weights. The spectrum here is that of all "
+                    "synapses, the fitted law that of the rest."
+                )  # fmt: skip
+            rejected = [test for test in fit["tests"] if test["verdict"] == "rejected"]
+            for test in rejected:
+                self.warn(f"test: {test['name']}", test["meaning"])
+        if done["freezing"].get("frozen"):
+            self.warn(
+                "frozen", f"The mean degree {done['freezing']['degree']:.3g} lies below the freezing degree {done['freezing']['freezing_degree']:.3g}: the "
+                "edge from second moments is made by rare paths that a typical network does not have, and eigenvalues end further inside."
+            )  # fmt: skip
+        core = abscissa.get("core") if abscissa["status"] == "ok" else None
+        if core and core["pvalue"] is not None and core["pvalue"] < 0.05 and np.isfinite(core["exact"] or np.nan):
+            side = "right" if core["above"] < core["samples"] / 2 else "left"
+            self.warn(
+                "structure", f"The rightmost eigenvalue of the core lies further {side} than in nearly all of {core['samples']} networks "
+                "sampled from the fitted law: the matrix has structure that these laws do not know of."
+            )  # fmt: skip
+        for part in self.parts:
+            if done[part]["status"] == "failed":
+                self.warn(f"failed: {part}", f"The part “{part}” is missing: {done[part]['reason']}")
+
+
+# ------------------------------------------------------------------------------------------- helpers
+
+
+def _groups(net: Network, populations: Any) -> dict[str, NDArray[np.int64]]:
+    from .fitting import _units
+
+    return _units(net, populations)
+
+
+def _moments(values: NDArray) -> dict[str, float]:
+    return {"mean": values.mean(), "sd": values.std(), "least": values.min(), "greatest": values.max()}
+
+
+def _or_none(func: Callable[[], Any]) -> Any:
+    """A number that this law may not have."""
+    try:
+        return func()
+    except RmtError:
+        return None
+
+
+def _rightmost(net: Network) -> tuple[float, float]:
+    """Real part of the rightmost eigenvalue, of all and of those on cycles."""
+    simple, blocks = _blocks(net)
+    best = -np.inf
+    for block in blocks:
+        if block.shape[0] <= _DENSE:
+            best = max(best, float(np.max(_dense_eigenvalues(block.toarray()).real)))
+            continue
+        try:
+            best = max(best, float(_arnoldi(block, 1, 1e-6, 100_000)[0].real))
+        except ConvergenceError:
+            if block.shape[0] > _EXACT:
+                raise
+            best = max(best, float(np.max(_dense_eigenvalues(block.toarray()).real)))
+    return max([best, *([float(np.max(simple))] if simple.size else [])]), best
+
+
+def _vectors(net: Network, values: NDArray) -> list[tuple[complex, NDArray]]:
+    """Right eigenvectors of given eigenvalues, with a residual that is small or an error."""
+    jacobian = net.jacobian()
+    scale = float(np.abs(jacobian).sum(axis=1).max()) or 1.0
+    start = np.random.default_rng(0).standard_normal(net.n)
+    out = []
+    if net.n <= 1200:
+        dense = jacobian.toarray()
+        for value in values:
+            z = value.real if value.imag == 0 else value
+            factors = la.lu_factor(dense - (z + 1e-10 * scale) * np.eye(net.n))
+            vector = start
+            for _ in range(3):
+                vector = la.lu_solve(factors, vector)
+                vector = vector / np.linalg.norm(vector)
+            out.append((complex(value), vector))
+    else:
+        k = min(2 * len(values) + 4, net.n - 2)
+        found, vectors = eigs(jacobian, k, which="LR", v0=start, ncv=min(net.n, max(4 * k, 80)), maxiter=5000)
+        for value in values:
+            best = int(np.argmin(np.abs(found - value)))
+            if abs(found[best] - value) > 1e-6 * scale:
+                raise ConvergenceError(f"the eigenvector of {value:.4g} was not found by sparse methods")
+            out.append((complex(value), vectors[:, best]))
+    for value, vector in out:
+        miss = np.linalg.norm(jacobian @ vector - value * vector)
+        if not miss <= 1e-6 * scale:
+            raise ConvergenceError(f"the eigenvector of {value:.4g} has residual {miss:.3g}")
+    return out
