@@ -41,7 +41,7 @@ does not exist is null. A complex number is a pair ``[re, im]``. Each part is an
 ``modes``
     the slowest: ``eigenvalue``, ``memory_time``, ``period``, ``participation``, ``shares``, ``units``.
 ``warnings``
-    list of ``code`` and ``text``.
+    list of ``level`` ("warning" or "note"), ``code`` and ``text``.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def report(
     *,
     laws: str = "auto",
     weights: str = "auto",
-    points: int = 240,
+    points: int = 180,
     samples: int | None = None,
     bootstrap: int | None = None,
     time_unit: str = "",
@@ -157,7 +157,7 @@ def report(
     laws, weights : str
         Which laws :func:`rmtlib.fit` may choose from.
     points : int
-        Points at which the density of the fitted law is computed; 0 leaves it out.
+        Points at which the density of the fitted law is computed (none very near the edge); 0 leaves it out.
     samples : int, optional
         Networks drawn from the fitted law, for the spread of their rightmost eigenvalue. Default: 200 up to 400 units, 60
         up to 2000, 20 up to 20 000, 8 beyond.
@@ -280,8 +280,8 @@ class _Job:
         except Exception as error:  # a part of a report must not take the others with it
             return {"status": "failed", "reason": f"{type(error).__name__}: {error}"}
 
-    def warn(self, code: str, text: str) -> None:
-        self.warnings.append({"code": code, "text": text})
+    def warn(self, code: str, text: str, level: str = "warning") -> None:
+        self.warnings.append({"level": level, "code": code, "text": text})
 
     def law(self) -> Ensemble:
         if self.ens is None:
@@ -337,7 +337,7 @@ class _Job:
         if core < net.n and weights.nnz:
             self.warn(
                 "acyclic part", f"{net.n - core} of {net.n} units lie on no cycle of synapses. Each contributes an eigenvalue of exactly "
-                "-leak/tau; together they form the bar. A dense eigenvalue routine blurs them: here they are taken from the components."
+                "-leak/tau; together they form the bar. A dense eigenvalue routine blurs them: here they are taken from the components.", level="note"
             )  # fmt: skip
         return {
             "n": net.n, "synapses": int(weights.nnz), "mean_degree": mean, "leak": net.leak,
@@ -482,8 +482,9 @@ class _Job:
         x = np.linspace(low, high, columns + 1)[:-1] + 0.5 * (high - low) / columns
         y = (np.arange(rows) + 0.5) * top / rows
         grid = x[None, :] + 1j * y[:, None]
-        inside = theory.edge_function(ens, grid, n=self.net.n) > 1
-        values = np.zeros(grid.shape)
+        level = theory.edge_function(ens, grid, n=self.net.n)
+        inside = level > 1.1  # nearer to the edge the equations converge slowly, and the density is small
+        values = np.where(level > 1, np.nan, 0.0)
         got = theory.density(ens, grid[inside], tol=1e-3, throw=False, **self._size_for_density())
         ok = np.ravel(got.status) == 0
         filled = np.where(ok, got.value, np.nan)

@@ -52,6 +52,7 @@ p { margin: .5em 0; max-width: 70ch; }
 .warnings { margin: .5em 0; padding: 0; list-style: none; }
 .warnings li { border-left: 3px solid var(--alarm); padding: .2em .8em; margin: .5em 0; background: var(--wash); max-width: 75ch; }
 .warnings b { color: var(--alarm); }
+.warnings .note { border-color: var(--line); } .warnings .note b { color: var(--soft); }
 .missing { color: var(--soft); border-left: 3px solid var(--line); padding-left: .8em; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; margin: .6em 0; font-variant-numeric: tabular-nums; }
@@ -205,18 +206,18 @@ def _spectrum_figures(data: dict[str, Any], job: Any) -> str:
         low = right - near
         top = 0.35 * near
         inside = job.eigenvalues[job.eigenvalues.real > low]
-        top = max(top, min(1.1 * np.abs(inside.imag).max(initial=0.0), 0.6 * near))
+        top = max(top, min(1.1 * np.abs(inside.imag).max(initial=0.0), 0.3 * near))
         bulk = max((c.real.max() for c in job.edge), default=right)
         window2 = (low, max(right, min(bulk, right + near)) + 0.12 * near, -top, top)
         if bulk > low and (np.ptp(y) > 2.4 * top or wide > 2 * near):
 
             def closer(fig):
                 ax = fig.add_subplot()
-                _draw_spectrum(ax, job)
+                _draw_spectrum(ax, job, image=False)
                 _plane(ax, window2, unit)
 
             out += _figure(
-                closer, (7.2, 4.2), "The rightmost part of the same spectrum, enlarged.", "The right end of the same picture, enlarged."
+                closer, (7.2, 4.4), "The rightmost part of the same spectrum, enlarged.", "The right end of the same picture, enlarged."
             )
     return out
 
@@ -246,7 +247,7 @@ def _abscissa_figure(data: dict[str, Any], job: Any) -> str:
     error = " The band is its bootstrap error." if row["error"] else ""
     caption = (
         f"Rightmost eigenvalue of {values.size} networks sampled from the fitted law (n = {number(data['network']['n'])}, seed "
-        f"{data['seed']}), of this network, and of the law as n → ∞.{error}"
+        f"{data['seed']}), of this network, and the edge of the law itself.{error}"
     )
     alt = "Histogram of the rightmost eigenvalue of sampled networks, with lines for this network and for the fitted law."
     return _figure(draw, (7.2, 3.1), alt, caption)
@@ -354,8 +355,8 @@ def _network(data: dict[str, Any], job: Any) -> str:
     unit = f" ({escape(data['time_unit'])})" if data["time_unit"] else ""
     text = _p(
         f"{_count(net['n'], 'unit')} and {_count(net['synapses'], 'synapse')}: a unit receives {number(net['mean_degree'])} on average. "
-        f"{_count(net['core'], 'unit lies', 'units lie')} on cycles of synapses and can make anything but a bar. In-degrees vary "
-        f"{_times(net['degree_variance']['in'])} as much as in a random graph, out-degrees {_times(net['degree_variance']['out'])}. "
+        f"{_count(net['core'], 'unit lies', 'units lie')} on cycles of synapses and can make anything but a bar. The "
+        f"variance of in-degrees is {_times(net['degree_variance']['in'])} that of a random graph of this mean degree, of out-degrees {_times(net['degree_variance']['out'])}. "
         f"{_count(net['reciprocal_pairs'], 'pair')} of units {'is' if net['reciprocal_pairs'] == 1 else 'are'} connected both ways."
     )
     head = ["population", "units", "in-degree", "out-degree", "excitatory", "inhibitory", f"timescale{unit}", "gain"]
@@ -426,7 +427,7 @@ def _abscissa(data: dict[str, Any], job: Any) -> str:
         )
         out += _p(verdict)
     out += _p(
-        "The core are the units on cycles; the bar matches by construction, since the timescales are fitted. The fitted law is that of infinitely many units, and "
+        "The core are the units on cycles; the bar matches by construction, since the timescales are fitted. The edge of the fitted law is a limit of many units, and "
         "the rightmost eigenvalue of one network strays to either side of it. <i>p</i> is two-sided, from the rank among the samples, and cannot be below 2/(samples + 1)."
     )
     if found["lost"]:
@@ -460,24 +461,25 @@ def _marginality(data: dict[str, Any], job: Any) -> str:
     words.append("Timescales do not enter K(0): slow units crowd the spectrum towards zero but cannot carry it across.")
     out = _p(" ".join(words))
     rows = []
-    for change in found.get("changes", []):
-        rows.append([escape(str(change.get("parameter"))), number(change.get("value")), number(change.get("marginal")), share(change.get("relative")) if change.get("relative") is not None else "–"])
+    for change in found["parameters"]:
+        relative = change["relative"]
+        never = f"never: {escape(change['reason'])}" if change["marginal"] is None and change["reason"] else number(change["marginal"])
+        rows.append([escape(change["parameter"]), number(change["value"]), never, "–" if relative is None else f"{'+' if relative > 0 else ''}{share(relative)}".replace("-", "−")])
     if rows:
         out += "<h3>Which single change makes it marginal</h3>"
         nearest = found.get("nearest")
         if nearest:
-            label = nearest.get("parameter") if isinstance(nearest, dict) else nearest
-            out += _p(f"The smallest relative change is that of <b>{escape(str(label))}</b>.")
+            out += _p(f"The smallest relative change is that of <b>{escape(nearest)}</b>.")
         out += _table(["parameter", "now", "marginal at", "relative change"], rows)
     return out
 
 
 def _sensitivities(data: dict[str, Any], job: Any) -> str:
-    rows = data["sensitivities"].get("rows") or data["sensitivities"].get("parameters") or []
+    rows = data["sensitivities"]["parameters"]
     out = _p("How far the abscissa of the bulk moves when one parameter of the fitted law changes, in closed form. The elasticity is the change for a relative change of the parameter.")
     return out + _table(
         ["parameter", "value", "d(abscissa)/d(parameter)", "elasticity"],
-        [[escape(str(r.get("parameter"))), number(r.get("value")), number(r.get("derivative")), number(r.get("elasticity"))] for r in rows],
+        [[escape(r["parameter"]), number(r["value"]), number(r["derivative"]), number(r["elasticity"])] for r in rows],
     )
 
 
@@ -506,8 +508,8 @@ def _tests(data: dict[str, Any], job: Any) -> str:
         "A test that rejects says which assumption fails and what follows."
     )
     return out + _table(
-        ["assumption", "statistic", "p", "verdict", "if it fails"],
-        [[escape(t["name"]), number(t["statistic"]), number(t["pvalue"], 2), escape(t["verdict"]), escape(t["meaning"])] for t in tests],
+        ["assumption", "statistic", "p", "verdict", "what its failure means"],
+        [[escape(t["name"]), number(t["statistic"]), number(t["pvalue"], 2), escape(t["verdict"]), "" if t["verdict"] == "holds" else escape(t["meaning"])] for t in tests],
         words=(4,),
     )
 
@@ -602,7 +604,7 @@ def page(data: dict[str, Any], job: Any) -> str:
     str
     """
     title = escape(data["name"])
-    warnings = "".join(f"<li><b>{escape(w['code'])}.</b> {escape(w['text'])}</li>" for w in data["warnings"])
+    warnings = "".join(f"<li class='{w['level']}'><b>{escape(w['code'])}.</b> {escape(w['text'])}</li>" for w in data["warnings"])
     body = [
         '<header><p class="kicker">rmtlib report</p>', f"<h1>{title}</h1>", _lede(data), _facts(data), "</header>",
         f'<section id="warnings"><h2>Read with care</h2><ul class="warnings">{warnings}</ul></section>' if warnings else "",
