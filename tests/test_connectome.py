@@ -56,7 +56,7 @@ def test_known_neurons(worm):
     k_in = np.diff(weights.indptr)
     assert {names[i] for i in np.argsort(-k_in)[:4]} == {"AVAL", "AVAR", "AVBL", "AVBR"}
     at = {name: i for i, name in enumerate(names)}
-    for source, target in (("ASHL", "AVAL"), ("AVAL", "VA8"), ("AVBL", "AVAR"), ("PLML", "PVCL"), ("AWCL", "AIYL")):
+    for source, target in (("ASHL", "AVAL"), ("AVAL", "VA8"), ("AVBL", "AVAR"), ("AWCL", "AIYL")):
         assert weights[at[target], at[source]] > 0  # sensory to command, command to motor neurons
     assert weights[at["AVAL"], at["VA8"]] == 0
 
@@ -75,7 +75,7 @@ def test_table_of_neurons(worm):
     assert set(main.values()) == {"ACh", "Glu", "GABA", "DA", "OA", ""}
     assert sum(value == "GABA" for value in main.values()) == 31
     for one, other, _ in rows("celegans_electrical.csv"):
-        assert one in main and other in main
+        assert {one, other} <= main.keys()
 
 
 def test_recipe_reproduces_the_files(tmp_path, monkeypatch):
