@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,8 @@ _WEIGHTS = ("auto", "normal", "lognormal", "gamma", "truncated normal", "half-no
 _FEWEST = 8  # values from which a family is fitted; fewer stand for themselves
 _DALE = 20  # synapses of one sign from which a population is taken to obey Dale's law
 _LEVEL = 0.01  # of a test, for its verdict and for what the fit does about it
+_SPREAD = 0.1  # level at which a family is passed over because it misses the standard deviation
+_FAR = 10.0  # of Akaike's criterion: families further from the best are not considered
 _FULL = 0.9  # connection probability from which a block counts as all-to-all
 
 
@@ -427,10 +429,10 @@ def _choose(
     if np.unique(x).size < 0.9 * x.size:
         return _Choice(Empirical(x), None, note="values repeat: they are their own law")
     y = x if names == ("normal",) else sign * x
-    best: tuple[float, str, FloatArray] | None = None
+    found = []
     for name in names:
         family = FAMILIES[name]
-        z = x if not family.positive else y
+        z = y if family.positive else x
         if family.positive and z.min() <= 0:
             continue
         p = family.fit(z[None])[0]
@@ -438,35 +440,53 @@ def _choose(
             continue
         k = family.parameters
         score = 2 * k - 2 * family.log_likelihood(z, p) + 2 * k * (k + 1) / max(x.size - k - 1, 1)
-        if best is None or score < best[0]:
-            best = (score, name, p)
-    if best is None:
+        found.append((score, name, p))
+    if not found:
         if forced:
             raise ValidationError(
                 f"no {' or '.join(names)} law fits {x.size} values between {x.min():.4g} and {x.max():.4g}: "
                 'use "auto" or "empirical"'
             )
         return _Choice(Empirical(x), None, note="no family fits: the values are their own law")
-    _, name, p = best
-    family = FAMILIES[name]
-    statistic = pvalue = None
-    if samples:
-        statistic, pvalue = goodness_of_fit(x if not family.positive else y, family, rng, samples)
-        if pvalue <= _LEVEL and not forced:
-            note = f"the best family, {name}, does not fit (p = {pvalue:.2g}): the values are their own law"
-            return _Choice(Empirical(x), None, statistic, pvalue, note=note)
-    law = family.law(p, sign if family.positive else 1)
-    return _Choice(law, name, statistic, pvalue, sign)
+    best: _Choice | None = None
+    least = min(one[0] for one in found)
+    for score, name, p in sorted(found, key=lambda one: one[0]):
+        if score > least + _FAR:
+            break
+        family = FAMILIES[name]
+        law = family.law(p, sign if family.positive else 1)
+        if not samples:
+            return _Choice(law, name, sign=sign)
+        statistic, pvalue, spread = goodness_of_fit(y if family.positive else x, family, rng, samples)
+        choice = _Choice(law, name, statistic, pvalue, sign)
+        if forced or (pvalue > _LEVEL and spread > _SPREAD):
+            return choice
+        if best is None:
+            best = choice
+        elif best.pvalue <= _LEVEL < pvalue:
+            best = choice
+    if best.pvalue > _LEVEL:
+        return best
+    note = f"the best family, {best.family}, does not fit (p = {best.pvalue:.2g}): the values are their own law"
+    return _Choice(Empirical(x), None, best.statistic, best.pvalue, note=note)
 
 
 def _bounded(choice: _Choice, x: FloatArray) -> _Choice:
-    """The law of timescales, cut above the slowest unit that a sample of this size has."""
-    if choice.family not in ("gamma", "lognormal"):
+    """The law of timescales, cut below the fastest and above the slowest unit that a sample of this size has."""
+    if choice.family is None:
         return choice
-    whole = FAMILIES[choice.family].frozen(FAMILIES[choice.family].fit(x[None])[0])
-    top = float(whole.isf(min(float(whole.sf(x.max())), 1.0 / (x.size + 1))))
-    note = f"cut at {top:.4g}: a law of tau without an upper end has a spectrum that reaches 0 whatever the weights"
-    return _Choice(truncated(whole, top), choice.family, choice.statistic, choice.pvalue, note=note)
+    p = FAMILIES[choice.family].fit(x[None])[0]
+    if choice.family == "Beta":
+        if p[2] > 0:
+            return choice
+        p[2] = 1e-3 * x.min()
+        note = "the interval of the Beta law would begin at 0: it begins at a thousandth of the fastest unit"
+        return replace(choice, law=FAMILIES["Beta"].law(p), note=note)
+    whole, share = FAMILIES[choice.family].frozen(p), 1.0 / (x.size + 1)
+    low = float(whole.ppf(min(float(whole.cdf(x.min())), share)))
+    top = float(whole.isf(min(float(whole.sf(x.max())), share)))
+    note = f"cut to {low:.4g} .. {top:.4g}: a law of tau without an upper end has a spectrum that reaches 0 whatever the weights"
+    return replace(choice, law=truncated(whole, low, top), note=note)
 
 
 _TEXT = {
@@ -723,24 +743,41 @@ class _Bootstrap:
         cols = np.stack([np.bincount(block.column, x[:, j], minlength=columns) for j in range(x.shape[1])], 1)
         mean = total / entries
         covariance = x.T @ x / entries - np.outer(mean, mean)
-        every = np.maximum(np.diag(covariance), 1e-300)
+        spread = np.where(np.diag(covariance) > 1e-12 * np.mean(x**2, 0), np.diag(covariance), 0.0)
+        every = np.maximum(spread, 1e-300)
         var_r = rows.var(0, ddof=1) if n > 1 else np.zeros(x.shape[1])
         var_c = cols.var(0, ddof=1) if columns > 1 else np.zeros(x.shape[1])
         room = 1 - (1 / s if n > 1 else 0) - (1 / n if columns > 1 else 0)
         chance = (every - var_r / s**2 - var_c / n**2) / room if room > 0.1 else every
         chance = np.clip(chance, 0.0, every)
         out = np.tile(total, (self.count, 1))
-        for k, sums, var, width in ((block.a, rows, var_r, s), (block.b, cols, var_c, n)):
+        deficit = np.ones(x.shape[1])
+        for k, sums, var, width, units in ((block.a, rows, var_r, s, n), (block.b, cols, var_c, n, columns)):
             beyond = np.maximum(var - width * chance, 0.0)
+            # sums that vary less than by chance (units with equal degrees) leave that much less to chance
+            if units > 1:
+                deficit += np.minimum(var / np.maximum(width * chance, 1e-300) - 1, 0.0)
             shrink = np.sqrt(beyond / np.maximum(var, 1e-300))
             if np.any(shrink > 0):
                 out += self.draws[k] @ ((sums - sums.mean(0)) * shrink)
-        # the part of the entries: Gaussian with their covariance
-        scale = np.sqrt(chance / every)
-        values, vectors = np.linalg.eigh(covariance * np.outer(scale, scale) / np.outer(np.sqrt(every), np.sqrt(every)))
+        # the part of the entries: Gaussian with their covariance, and with that of W_ij and W_ji
+        if block.a == block.b:
+            covariance += self._dyads(block, x, mean) / entries
+        chance = chance * np.clip(deficit, 0.02, 1.0)
+        scale = np.where(spread > 0, np.sqrt(chance / every) / np.sqrt(every), 0.0)
+        values, vectors = np.linalg.eigh(covariance * np.outer(scale, scale))
         root = vectors * np.sqrt(np.maximum(values, 0.0))
         noise = self.rng.standard_normal((self.count, x.shape[1])) @ root.T
         return out + np.sqrt(entries) * noise * np.sqrt(every)
+
+    @staticmethod
+    def _dyads(block: _Block, x: FloatArray, mean: FloatArray) -> FloatArray:
+        """Sum over i, j of the product of what W_ij and W_ji contribute to two sums, less their means."""
+        width = block.columns
+        key, back = block.row * width + block.column, block.column * width + block.row
+        _, i, j = np.intersect1d(key, back, assume_unique=True, return_indices=True)
+        product = x[i].T @ x[j] - block.targets * block.sources * np.outer(mean, mean)
+        return (product + product.T) / 2
 
 
 def _phi(net: Network, index: NDArray, leak: float, x: FloatArray) -> FloatArray:
@@ -976,7 +1013,7 @@ def fit(
         bar.step()
     spread = None
     if boot is not None:
-        spread = float(np.std(samples, ddof=1)) if np.all(np.isfinite(samples)) else 0.0
+        spread = _spread(samples) if np.all(np.isfinite(samples)) else 0.0
     return FitResult(
         ens, net, tuple(parameters), tuple(found), dropped, float(abscissa), spread, float(units), samples, tuple(notes)
     )
@@ -1039,7 +1076,7 @@ def _ensemble(net, groups, joints, blocks, dale, own, own_weight, reciprocity, n
             possible = block.columns if full_diagonal else block.sources
             std = float(np.sqrt(max(possible * p * (m2 - p * m1**2) * n / block.columns, 0.0)))
             mean = possible * p * m1 * n / block.columns
-            synapses[block.key] = Synapses.dense(std, mean, _standard(block, p) if std > 0 else None)
+            synapses[block.key] = Synapses.dense(std, mean, None if reciprocity or std == 0 else _standard(block, p))
         elif block.probability >= _FULL:
             synapses[block.key] = Synapses(law, probability=block.probability)
             notes.append(
@@ -1122,7 +1159,7 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
     parameters: list[Parameter] = []
 
     def add(name: str, value: float, samples: FloatArray | None) -> None:
-        error = None if samples is None else float(np.std(samples, ddof=1))
+        error = None if samples is None else _spread(samples)
         parameters.append(Parameter(name, float(value), error))
 
     k = len(groups)
@@ -1163,6 +1200,11 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
     if boot is None:
         return parameters, np.empty(0)
     return parameters, _abscissae(ens, net, groups, boot, variance, mean, abscissa)
+
+
+def _spread(samples: FloatArray) -> float:
+    """Standard deviation; exactly 0 of equal numbers."""
+    return 0.0 if np.ptp(samples) == 0 else float(np.std(samples, ddof=1))
 
 
 def _possible(mean: FloatArray, x: FloatArray) -> FloatArray:
