@@ -328,7 +328,9 @@ def _kind_of(path: Path, rows: list[list[str]], body: list[tuple[int, list[str]]
                 f"{path.name} may be a 3 x 3 matrix or a list of three synapses: say kind='matrix' or kind='edges' "
                 "(or give a list the header source,target,weight)"
             )
-        named_above = header and whole and len(below) == 2 and all(r[0] == name for r, name in zip(below, top[1:], strict=True))
+        named_above = header and whole and len(below) == 2 and (
+            top[0] == "" or all(r[0] == name for r, name in zip(below, top[1:], strict=True))
+        )
         if square or named_above or (not header and _is_number(top[0]) and not _is_unit(top[0])):
             return "matrix"
         if not header and _is_number(top[0]) != _is_number(top[1]):

@@ -25,7 +25,8 @@ does not exist is null. A complex number is a pair ``[re, im]``. Each part is an
 ``fit``
     what ``FitResult.to_dict`` gives.
 ``theory``
-    ``abscissa`` (``bulk``, ``bar``, ``outliers``, ``all``), ``edge`` (list of curves), ``outliers``, ``bar`` (``weight`` of the law and of the network).
+    ``abscissa`` (``bulk``, ``bar``, ``outliers``, ``all``), ``edge`` (list of curves), ``outliers``, ``bar`` (share of the eigenvalues, of the law and
+    of the network), ``missing`` (what does not exist, and why).
 ``spectrum``
     ``exact`` (whether ``eigenvalues`` holds all of them or the leading ones), ``bar`` (those on no cycle), ``beyond_edge``.
 ``abscissa``
@@ -201,6 +202,8 @@ def report(
     for what, value, least in (("points", points, 0), ("samples", samples, 0), ("bootstrap", bootstrap, 0)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least):
             raise ValidationError(f"{what} must be an integer of at least {least}, got {value!r}")
+    if bootstrap is not None and 0 < bootstrap < 20:
+        raise ValidationError(f"bootstrap must be 0 or at least 20, got {bootstrap}: an error from fewer replicates is none")
     _generator(seed)  # refuses a bad one before the work
     job = _Job(net, populations, threshold, laws, weights, points, samples, bootstrap, seed, progress)
     title = name or "Network"
@@ -258,6 +261,9 @@ class _Job:
         self.ens: Ensemble | None = None
         self.samples: tuple[NDArray, NDArray] = (np.zeros(0), np.zeros(0))
         self.density_image: tuple[NDArray, NDArray] | None = None
+        self.edge: list[NDArray] = []
+        self.outliers: NDArray | None = None
+        self.exact, self.simple, self.core = True, np.zeros(0), np.zeros(0, complex)
 
     def run(self) -> dict[str, Any]:
         with tqdm(total=len(self.parts) + self.sample_count, desc="report", disable=not self.progress, leave=False) as bar:
@@ -273,7 +279,7 @@ class _Job:
         try:
             with np.errstate(all="ignore"):
                 return {"status": "ok", **method()}
-        except _Skipped as why:
+        except (_Skipped, NotApplicableError) as why:  # a question that this network, or its law, has no answer to
             return {"status": "skipped", "reason": str(why)}
         except RmtError as error:
             return {"status": "failed", "reason": str(error)}
@@ -368,14 +374,26 @@ class _Job:
         from . import theory
 
         ens, n = self.law(), self.net.n
-        abscissa = {part: _or_none(lambda part=part: theory.spectral_abscissa(ens, parts=part, n=n)) for part in ("bulk", "bar", "outliers")}
-        known = [x for x in abscissa.values() if x is not None and np.isfinite(x)]
-        self.edge = _or_none(lambda: theory.spectral_edge(ens, n=n, points=240)) or []
-        self.outliers = _or_none(lambda: theory.outliers(ens, n=n))
-        of_law, of_network = (_or_none(lambda x=x: theory.bar(x).weight) for x in (ens, self.net))
+        missing: dict[str, str] = {}
+
+        def known(what: str, func: Callable[[], Any]) -> Any:
+            try:
+                return func()
+            except Exception as error:  # one of these that a law does not have leaves the others
+                missing[what] = str(error)
+                return None
+
+        abscissa = {
+            part: known(part, lambda part=part: theory.spectral_abscissa(ens, parts=part, n=n)) for part in ("bulk", "bar", "outliers")
+        }
+        values = [x for x in abscissa.values() if x is not None and np.isfinite(x)]
+        self.edge = known("edge", lambda: theory.spectral_edge(ens, n=n, points=240)) or []
+        self.outliers = known("isolated eigenvalues", lambda: theory.outliers(ens, n=n))
+        of_law = known("bar of the law", lambda: theory.bar(ens).weight)
+        of_network = known("bar of the network", lambda: theory.bar(self.net).weight)
         return {
-            "abscissa": {**abscissa, "all": max(known) if known else None},
-            "edge": self.edge, "outliers": self.outliers, "bar": {"law": of_law, "network": of_network},
+            "abscissa": {**abscissa, "all": max(values) if values else None},
+            "edge": self.edge, "outliers": self.outliers, "bar": {"law": of_law, "network": of_network}, "missing": missing,
         }  # fmt: skip
 
     def spectrum(self) -> dict[str, Any]:
@@ -408,9 +426,10 @@ class _Job:
             "real": int(np.sum(np.abs(self.eigenvalues.imag) <= 1e-12 * np.abs(self.eigenvalues).max())),
         }  # fmt: skip
         if self.ens is not None and self.core.size:
-            with_edge = _or_none(lambda: edge_function(self.ens, self.core, n=net.n))
-            if with_edge is not None:
-                out["beyond_edge"] = int(np.sum(with_edge < 1))
+            try:
+                out["beyond_edge"] = int(np.sum(edge_function(self.ens, self.core, n=net.n) < 1))
+            except RmtError:
+                out["beyond_edge"] = None
         return out
 
     def abscissa(self) -> dict[str, Any]:
@@ -451,8 +470,14 @@ class _Job:
 
     def freezing(self) -> dict[str, Any]:
         from . import theory
+        from .theory import saddle as _saddle
 
         ens = self.law()
+        if ens.is_dense:
+            raise _Skipped("the synapses are all-to-all, and freezing concerns sparse ones")
+        ens = _saddle._with_degrees(ens, self.net.n)
+        if not self.edge:
+            raise _Skipped("the fitted law has no planar bulk that could freeze")
         limit = theory.freezing_degree(ens)
         degree = self.done["network"]["degrees"]
         radius = float(np.max(np.abs(np.linalg.eigvals(degree))))
@@ -501,7 +526,8 @@ class _Job:
         return out
 
     def _size_for_density(self) -> dict[str, Any]:
-        return {"n": self.net.n} if not self.ens.is_sparse else {}
+        fixed = all(block.probability is None for block in self.ens.synapses.values())
+        return {} if fixed and not self.ens.is_dense else {"n": self.net.n}
 
     def marginality(self) -> dict[str, Any]:
         from .theory.sensitivity import marginality
@@ -596,14 +622,6 @@ def _groups(net: Network, populations: Any) -> dict[str, NDArray[np.int64]]:
 
 def _moments(values: NDArray) -> dict[str, float]:
     return {"mean": values.mean(), "sd": values.std(), "least": values.min(), "greatest": values.max()}
-
-
-def _or_none(func: Callable[[], Any]) -> Any:
-    """A number that this law may not have."""
-    try:
-        return func()
-    except RmtError:
-        return None
 
 
 def _rightmost(net: Network) -> tuple[float, float]:

@@ -56,15 +56,16 @@ p { margin: .5em 0; max-width: 70ch; }
 .missing { color: var(--soft); border-left: 3px solid var(--line); padding-left: .8em; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .9rem; margin: .6em 0; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 4px 10px; border-bottom: 1px solid var(--line); vertical-align: top; }
+th, td { text-align: right; padding: 4px 10px; border-bottom: 1px solid var(--line); vertical-align: top; white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td.words { text-align: left; min-width: 16em; max-width: 46ch; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; position: sticky; left: 0; background: var(--paper); }
+td.words { text-align: left; min-width: 16em; max-width: 46ch; white-space: normal; }
 figure { margin: 1.1em 0; }
-figure svg { display: block; width: 100%; height: auto; }
+figure svg { display: block; width: 100%; max-width: 680px; height: auto; }
 figure svg text { fill: var(--ink); }
 figcaption { color: var(--soft); font-size: .86rem; max-width: 75ch; margin-top: .3em; }
-.narrow svg { max-width: 560px; }
+.narrow svg { max-width: 480px; }
+.small { font-size: .9rem; color: var(--soft); max-width: 75ch; }
 code { font-size: .92em; overflow-wrap: anywhere; }
 pre { background: var(--wash); padding: 10px 12px; border-radius: 8px; overflow-x: auto; font-size: .82rem; line-height: 1.45; white-space: pre-wrap; }
 i.m { font-family: "Latin Modern Math", "STIX Two Math", Cambria, Georgia, serif; }
@@ -92,6 +93,11 @@ def number(x: Any, digits: int = 4) -> str:
         mantissa, power = text.split("e")
         text = f"{mantissa}·10<sup>{int(power)}</sup>".replace("-", "−")
     return text.replace("-", "−")
+
+
+def parameter(name: str) -> str:
+    """The name of a parameter, with arrows."""
+    return escape(name.replace("<->", " ↔ ").replace("<-", " ← ").replace("[", " [")).replace("  [", " [")
 
 
 def share(x: Any) -> str:
@@ -197,7 +203,7 @@ def _spectrum_figures(data: dict[str, Any], job: Any) -> str:
     line = " The curve is the edge of the fitted law, from second moments." if len(job.edge) else ""
     caption = f"{what} of the network (n = {number(data['network']['n'])}).{line}{shade} Dashed: Re λ = 0."
     alt = f"{what} in the complex plane, {number(job.eigenvalues.size)} points, with the edge of the fitted law."
-    out = _figure(draw, (7.2, 7.2 * ratio * 0.82 + 1.1), alt, caption)
+    out = _figure(draw, (5.6, 5.6 * ratio * 0.82 + 1.1), alt, caption)
 
     # what is nearest to instability, where the whole picture is too coarse to show it
     right = job.eigenvalues[0].real
@@ -217,7 +223,7 @@ def _spectrum_figures(data: dict[str, Any], job: Any) -> str:
                 _plane(ax, window2, unit)
 
             out += _figure(
-                closer, (7.2, 4.4), "The rightmost part of the same spectrum, enlarged.", "The right end of the same picture, enlarged."
+                closer, (5.6, 3.6), "The rightmost part of the same spectrum, enlarged.", "The right end of the same picture, enlarged."
             )
     return out
 
@@ -250,7 +256,7 @@ def _abscissa_figure(data: dict[str, Any], job: Any) -> str:
         f"{data['seed']}), of this network, and the edge of the law itself.{error}"
     )
     alt = "Histogram of the rightmost eigenvalue of sampled networks, with lines for this network and for the fitted law."
-    return _figure(draw, (7.2, 3.1), alt, caption)
+    return _figure(draw, (5.6, 3.0), alt, caption)
 
 
 def _law_curve(ax: Any, law: Any, low: float, high: float) -> None:
@@ -324,7 +330,7 @@ def _laws_figure(data: dict[str, Any], job: Any) -> str:
 
     more = "" if len(job.groups) <= 4 and len(ens.synapses) <= 4 else " The first four populations, and the four blocks of most synapses."
     caption = f"Timescales, gains and weights of the network (filled) and the laws fitted to them (lines); a line alone is one value for all units.{more}"
-    return _figure(draw, (max(4.6, 1.95 * columns), 5.2), "Histograms of timescales, gains and weights with the fitted densities.", caption, columns < 3)
+    return _figure(draw, (max(4.2, 1.6 * columns), 4.8), "Histograms of timescales, gains and weights with the fitted densities.", caption, columns < 3)
 
 
 def _cut_figure(data: dict[str, Any]) -> str:
@@ -344,7 +350,7 @@ def _cut_figure(data: dict[str, Any]) -> str:
         f"Density along Im z = {number(cut['y'])}: from the cavity equations, unit by unit on the graph of this network, and of the fitted "
         "law. Where they differ, the graph has structure that the law does not know of."
     )
-    return _figure(draw, (7.2, 3.2), "Density of eigenvalues along a cut, from the graph and from the fitted law.", caption)
+    return _figure(draw, (5.6, 3.0), "Density of eigenvalues along a cut, from the graph and from the fitted law.", caption)
 
 
 # --------------------------------------------------------------------------------------- sections
@@ -377,7 +383,7 @@ def _network(data: dict[str, Any], job: Any) -> str:
 
 
 def _times(x: Any) -> str:
-    return "–" if x is None else f"{x:.2g} times"
+    return "–" if x is None else f"{x:.2f} times" if x < 10 else f"{x:.0f} times"
 
 
 def _spectrum(data: dict[str, Any], job: Any) -> str:
@@ -390,7 +396,7 @@ def _spectrum(data: dict[str, Any], job: Any) -> str:
     if bar["network"] is not None:
         law = f"; in the fitted law {share(bar['law'])}" if bar["law"] is not None else ""
         words.append(f"On real segments, exactly at −leak/τ, lie {share(bar['network'])} of the eigenvalues (the bar{law}).")
-    if "beyond_edge" in found:
+    if found.get("beyond_edge") is not None and job.edge:
         words.append(f"{_count(found['beyond_edge'], 'eigenvalue')} of the core {'lies' if found['beyond_edge'] == 1 else 'lie'} outside the curve.")
     if theory["outliers"]:
         places = ", ".join(number(z) for z in theory["outliers"][:6])
@@ -460,27 +466,37 @@ def _marginality(data: dict[str, Any], job: Any) -> str:
         words.append(f"The memory time of its bulk, −1/abscissa, is {number(found['memory_time'])}{unit}.")
     words.append("Timescales do not enter K(0): slow units crowd the spectrum towards zero but cannot carry it across.")
     out = _p(" ".join(words))
-    rows = []
+    rows, never = [], {}
     for change in found["parameters"]:
+        if change["marginal"] is None:
+            never.setdefault(change["reason"], []).append(parameter(change["parameter"]))
+            continue
         relative = change["relative"]
-        never = f"never: {escape(change['reason'])}" if change["marginal"] is None and change["reason"] else number(change["marginal"])
-        rows.append([escape(change["parameter"]), number(change["value"]), never, "–" if relative is None else f"{'+' if relative > 0 else ''}{share(relative)}".replace("-", "−")])
+        percent = "–" if relative is None else f"{'+' if relative > 0 else ''}{share(relative)}".replace("-", "−")
+        rows.append([parameter(change["parameter"]), number(change["value"]), number(change["marginal"]), percent])
     if rows:
         out += "<h3>Which single change makes it marginal</h3>"
-        nearest = found.get("nearest")
-        if nearest:
-            out += _p(f"The smallest relative change is that of <b>{escape(nearest)}</b>.")
+        if found["nearest"]:
+            out += _p(f"The smallest relative change is that of <b>{parameter(found['nearest'])}</b>.")
         out += _table(["parameter", "now", "marginal at", "relative change"], rows)
+    if never:
+        words = "; ".join(f"{', '.join(names)} ({escape(reason)})" if reason else ", ".join(names) for reason, names in never.items())
+        out += _p(f"Nothing is gained by changing {words}.", "small")
     return out
 
 
 def _sensitivities(data: dict[str, Any], job: Any) -> str:
-    rows = data["sensitivities"]["parameters"]
-    out = _p("How far the abscissa of the bulk moves when one parameter of the fitted law changes, in closed form. The elasticity is the change for a relative change of the parameter.")
-    return out + _table(
-        ["parameter", "value", "d(abscissa)/d(parameter)", "elasticity"],
-        [[escape(r["parameter"]), number(r["value"]), number(r["derivative"]), number(r["elasticity"])] for r in rows],
+    rows = [row for row in data["sensitivities"]["parameters"] if row["derivative"]]
+    still = [parameter(row["parameter"]) for row in data["sensitivities"]["parameters"] if not row["derivative"]]
+    out = _p(
+        "How far the abscissa of the bulk moves when one parameter of the fitted law changes, in closed form. The elasticity is d log|abscissa| / d log(parameter): "
+        "the relative change of the one for a relative change of the other."
     )
+    out += _table(
+        ["parameter", "value", "derivative", "elasticity"],
+        [[parameter(r["parameter"]), number(r["value"]), number(r["derivative"]), number(r["elasticity"])] for r in rows],
+    )
+    return out + (_p(f"Without effect: {', '.join(still)}.", "small") if still else "")
 
 
 def _fit(data: dict[str, Any], job: Any) -> str:
@@ -488,7 +504,7 @@ def _fit(data: dict[str, Any], job: Any) -> str:
     out = _laws_figure(data, job)
     out += _table(
         ["parameter", "value", "± (bootstrap)"],
-        [[escape(p["name"]), number(p["value"]), number(p["error"], 2)] for p in found["parameters"]],
+        [[parameter(p["name"]), number(p["value"]), number(p["error"], 2)] for p in found["parameters"]],
     )
     dropped = found["dropped"]
     if dropped["synapses"]:
@@ -509,7 +525,7 @@ def _tests(data: dict[str, Any], job: Any) -> str:
     )
     return out + _table(
         ["assumption", "statistic", "p", "verdict", "what its failure means"],
-        [[escape(t["name"]), number(t["statistic"]), number(t["pvalue"], 2), escape(t["verdict"]), "" if t["verdict"] == "holds" else escape(t["meaning"])] for t in tests],
+        [[parameter(t["name"]), number(t["statistic"]), number(t["pvalue"], 2), escape(t["verdict"]), "" if t["verdict"] == "holds" else escape(t["meaning"])] for t in tests],
         words=(4,),
     )
 

@@ -3,9 +3,13 @@
 import copy
 import gc
 import pickle
+import re
 import warnings
+from pathlib import Path
 
+import networkx as nx
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 import scipy.sparse as sp
@@ -600,3 +604,438 @@ def test_damaged_and_pickled_files_are_told_apart(tmp_path):
         rmt.load(path)
     assert "pickle" not in str(info.value)
     gc.collect()  # an unclosed file would warn here
+
+
+# ------------------------------------------------------------------------------ matrices as text
+
+SQUARE = np.array([[0.0, 0.5, -1.0], [2.0, 0.0, 0.25], [0.0, -3.0, 1.0]])
+
+
+def lines(rows, delimiter=","):
+    return "\n".join(delimiter.join(str(cell) for cell in row) for row in rows) + "\n"
+
+
+@pytest.mark.parametrize("size", [2, 4, 5])
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_a_matrix_of_numbers(tmp_path, size, delimiter):
+    w = np.random.default_rng(size).normal(size=(size, size)).round(3)
+    path = tmp_path / ("w.csv" if delimiter == "," else "w.tsv")
+    path.write_text("# weights\n" + lines(w.tolist(), delimiter))
+    net = rmt.load(path)
+    assert np.array_equal(net.weights, w)
+    assert net.names is None
+    np.savetxt(path, w, delimiter=delimiter)
+    assert np.array_equal(rmt.load(path, kind="matrix").weights, w)
+    assert np.array_equal(rmt.load(path, transpose=True).weights, w.T)
+
+
+@pytest.mark.parametrize("above", ["none", "names", "corner"])
+@pytest.mark.parametrize("left", [True, False])
+def test_a_matrix_with_names(tmp_path, above, left):
+    names = ["A", "B", "C"]
+    rows = [([name] if left else []) + row.tolist() for name, row in zip(names, SQUARE, strict=True)]
+    if above != "none":
+        rows.insert(0, (["" if above == "corner" else "unit"] if left else []) + names)
+    path = tmp_path / "w.csv"
+    path.write_text(lines(rows))
+    net = rmt.load(path, kind="matrix")
+    weights = net.weights.toarray() if net.is_sparse else net.weights
+    assert np.array_equal(weights, SQUARE)
+    assert net.names is None if above == "none" and not left else net.names.tolist() == names
+
+
+def test_columns_follow_the_order_of_the_rows(tmp_path):
+    path = tmp_path / "w.csv"
+    path.write_text(",C,A,B\nA,-1,0,0.5\nB,0.25,2,0\nC,1,0,-3\n")
+    net = rmt.load(path)
+    assert net.names.tolist() == ["A", "B", "C"]
+    assert np.array_equal(net.weights, SQUARE)
+
+
+def test_a_frame_written_by_pandas_comes_back(tmp_path):
+    frame = pd.DataFrame(SQUARE)
+    frame.to_csv(tmp_path / "plain.csv")
+    net = rmt.load(tmp_path / "plain.csv")  # an empty corner: 0, 1, 2 above and on the left are names
+    assert np.array_equal(net.weights, SQUARE)
+    frame.to_csv(tmp_path / "bare.csv", header=False, index=False)
+    assert np.array_equal(rmt.load(tmp_path / "bare.csv").weights, SQUARE)
+
+
+def test_sparse_where_most_entries_are_zero(tmp_path):
+    w = np.diag(np.arange(1.0, 9.0))
+    np.savetxt(tmp_path / "w.csv", w, delimiter=",")
+    net = rmt.load(tmp_path / "w.csv")
+    assert net.is_sparse
+    assert np.array_equal(net.weights.toarray(), w)
+
+
+def test_what_may_be_a_matrix_or_a_list_is_refused(tmp_path):
+    path = tmp_path / "w.csv"
+    path.write_text("0,1,2\n1,0,3\n2,1,0\n")
+    with pytest.raises(ValidationError, match="may be a 3 x 3 matrix or a list of three synapses: say kind='matrix'"):
+        rmt.load(path)
+    assert rmt.load(path, kind="matrix").weights.tolist() == [[0, 1, 2], [1, 0, 3], [2, 1, 0]]
+    assert rmt.load(path, kind="edges").weights.toarray().tolist() == [[0, 3, 0], [2, 0, 0], [0, 0, 0]]
+    path.write_text("source,target,weight\n0,1,2\n1,0,3\n2,1,0\n")
+    assert rmt.load(path).synapse_count == 2  # the header says so
+    path.write_text("0,1,2\n1,0,3.5\n2,1,0\n0,2,1\n")
+    assert rmt.load(path).synapse_count == 3  # four lines are no 3 x 3 matrix; a weight of 0 is no synapse
+    path.write_text("0,0.5,2\n1,0,3\n2,1,0\n")
+    assert rmt.load(path).weights[0, 1] == 0.5  # 0.5 is no unit
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("1,2\n3,4\n5,6\n", "expected source, target, weight; got 2 columns"),
+        ("1,2,3,4\n5,6,7,8\n", "square, this one has 2 rows and 4 columns"),
+        ("1,2,3,4\n5,6,7\n1,1,1,1\n1,1,1,1\n", "line 2: 3 columns, but the first row has 4"),
+        ("1,2,3,x\n" * 4, "column 4 is no number: 'x'|header has|square"),
+        ("1,2,3,4\n1,,3,4\n1,2,3,4\n1,2,3,4\n", "line 2: column 2 is empty: write 0 for an absent synapse"),
+        ("1,2,3,nan\n" * 4, r"w.csv: weights hold 4 NaN or infinite values, first at W\[0, 3\]"),
+        ("1,2,3,inf\n" * 4, "NaN or infinite"),
+        (",A,B\nA,0,1\nC,1,0\n", r"name the same units, each once; not in both: \['B', 'C'\]"),
+        (",A,A\nA,0,1\nA,1,0\n", "the same units, each once"),
+        ("A,A,A,A\n" + "1,2,3,4\n" * 4, "two units have the name 'A'"),
+        ("a,b,c,d\n", "only the header"),
+        ("", "lists no synapse"),
+        ("# nothing\n\n", "lists no synapse"),
+        ("0;1;2\n1;2;3\n", "separated by commas"),
+        ("0,1,2\0\n", "expected|zero|two unit numbers"),
+        ('"0,1,2\n3,4,5\n', "."),
+    ],
+)
+def test_bad_tables(tmp_path, content, message):
+    path = tmp_path / "w.csv"
+    path.write_text(content)
+    with pytest.raises(ValidationError, match=message):
+        rmt.load(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["w.csv"]
+
+
+@given(st.binary(max_size=200), st.sampled_from([".csv", ".tsv", ".npz", ".mat"]))
+@settings(deadline=None, max_examples=150)
+def test_no_file_ends_in_anything_but_a_network_or_a_refusal(tmp_path_factory, content, ending):
+    path = tmp_path_factory.mktemp("bad") / f"w{ending}"
+    path.write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            assert isinstance(rmt.load(path), Network)
+        except ValidationError as error:
+            assert path.name in str(error)
+
+
+def test_arguments_that_do_not_belong(tmp_path):
+    path = tmp_path / "w.csv"
+    np.savetxt(path, np.eye(4), delimiter=",")
+    for arguments, message in (
+        ({"kind": "table"}, "unknown kind 'table'"),
+        ({"n": 4}, "n= belongs to lists of synapses"),
+        ({"repeated": "mean"}, "repeated is 'error' or 'sum'"),
+        ({"kind": "named edges", "n": 3}, "n= belongs to units by number"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            rmt.load(path, **arguments)
+    example().save(tmp_path / "a.npz")
+    with pytest.raises(ValidationError, match="kind= belongs to tables of text"):
+        rmt.load(tmp_path / "a.npz", kind="edges")
+    with pytest.raises(FileNotFoundError, match="a folder"):
+        rmt.load(tmp_path)
+
+
+def test_an_archive_that_unpacks_to_more_than_the_memory(tmp_path, monkeypatch):
+    example().save(tmp_path / "a.npz")
+    monkeypatch.setattr(rmtlib.reading, "_memory", lambda: 1000.0)
+    with pytest.raises(ValidationError, match="unpacks to .* GB, more than"):
+        rmt.load(tmp_path / "a.npz")
+
+
+# -------------------------------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize("ending", ["npz", "mat"])
+def test_names_are_saved(tmp_path, ending):
+    net = Network(SQUARE, names=["x", "y", "z"])
+    net.save(tmp_path / f"a.{ending}")
+    assert rmt.load(tmp_path / f"a.{ending}").names.tolist() == ["x", "y", "z"]
+    assert net.subnetwork([2, 0]).names.tolist() == ["z", "x"]
+    assert copy.deepcopy(net).names.tolist() == ["x", "y", "z"]
+
+
+def test_a_network_pickled_before_there_were_names():
+    state = example().__getstate__()
+    del state["names"]
+    old = Network.__new__(Network)
+    old.__setstate__(state)
+    assert old.names is None
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a", "a", "b"], "two units have the name 'a'"),
+        (["a", "b"], r"names have shape \(2,\), but there are 3 units"),
+        ([1, 2, 3], "names must be strings"),
+    ],
+)
+def test_bad_names(names, message):
+    with pytest.raises(ValidationError, match=message):
+        Network(SQUARE, names=names)
+
+
+def test_named_edges(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("pre,post,w\nAVAL,PVCR,2\nPVCR,AVAL,-1\nADEL,AVAL,0.5\n")
+    net = rmt.load(path, tau={"ADEL": 1.0, "AVAL": 2.0, "PVCR": 3.0})
+    assert net.names.tolist() == ["ADEL", "AVAL", "PVCR"]
+    assert net.weights.toarray().tolist() == [[0, 0, 0], [0.5, 0, -1], [0, 2, 0]]
+    assert net.tau.tolist() == [1, 2, 3]
+    with pytest.raises(ValidationError, match=r"e.csv: gain is missing for 2 unit\(s\), the first is 'ADEL'"):
+        rmt.load(path, gain={"AVAL": 1.0})
+    path.write_text("AVAL,PVCR,2\nPVCR,AVAL,-1\n")  # without a header
+    assert rmt.load(path).weights.toarray().tolist() == [[0, -1], [2, 0]]
+    path.write_text("a,1,2\n1,a,3\nb,a,3\n1,b,3\n")  # a name that is a number, beside others
+    assert rmt.load(path, kind="named edges").names.tolist() == ["1", "a", "b"]
+    for bad, message in (
+        ("A,B,1\nA,,2\n", "line 2: a name is missing"),
+        ("A,B,1\nA,C,nan\n", "line 2: weights are finite"),
+        ("A,B,1\nA,C,x\n", "line 2: expected two names and a weight"),
+        ("A,B,1\nA,B,2\n", "more than once .1 lines too many, the first pair is A -> B"),
+        ("A,B,1\nA,C\n", "line 2: expected source, target, weight; got 2 columns"),
+    ):
+        path.write_text(bad)
+        with pytest.raises(ValidationError, match=message):
+            rmt.load(path)
+    path.write_text("A,B,1\nA,B,2\n")
+    assert rmt.load(path, repeated="sum").weights[1, 0] == 3
+
+
+def test_more_columns_where_the_header_names_the_weight(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("Type,Source,Target,Weight,Reference\nchem,A,B,2,x\nchem,B,A,3,y\n")
+    assert rmt.load(path).weights.toarray().tolist() == [[0, 3], [2, 0]]
+    path.write_text("Type,Source,Target,Count,Reference\nchem,A,B,2,x\n")
+    with pytest.raises(ValidationError, match="cannot tell from the header"):
+        rmt.load(path)
+
+
+def test_identifiers_are_names_if_one_says_so(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("720575940600000000,720575940600000001,1\n720575940600000001,7,2\n")
+    with pytest.raises(ValidationError, match="kind='named edges'"):
+        rmt.load(path)
+    net = rmt.load(path, kind="named edges")
+    assert net.names.tolist() == ["7", "720575940600000000", "720575940600000001"]
+    assert net.weights[net.names.tolist().index("7"), net.names.tolist().index("720575940600000001")] == 2
+
+
+def test_blocks_of_lines_and_single_lines_agree(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    key = rng.permutation(900)[:400]
+    rows = [f"{k // 30},{k % 30},{w:.4f}" for k, w in zip(key, rng.normal(size=400), strict=True)]
+    path = tmp_path / "e.csv"
+    path.write_text("\n".join(rows))
+    whole = rmt.load(path, n=30)
+    monkeypatch.setattr(rmtlib.reading, "_ROWS", 16)
+    assert equal(rmt.load(path, n=30), whole)
+    monkeypatch.setattr(rmtlib.reading, "_plain_block", lambda *_: None)
+    assert equal(rmt.load(path, n=30), whole)
+    monkeypatch.undo()
+    monkeypatch.setattr(rmtlib.reading, "_ROWS", 16)
+    for place, bad, message in (
+        (300, "3,4,inf", "line 301: units are numbered"),
+        (300, "3,4", "line 301: expected source"),
+        (399, "3_0,4,1", "line 400: expected two unit numbers"),
+        (399, "3,4,1_0", "line 400: expected two unit numbers"),
+        (20, "3,4,", "line 21: expected two unit numbers"),
+    ):
+        path.write_text("\n".join([*rows[:place], bad, *rows[place + 1 :]]))
+        with pytest.raises(ValidationError, match=message):
+            rmt.load(path, n=30)
+    path.write_text("\n".join([*rows[:200], "", "# a remark, with, commas", *rows[200:]]))
+    assert equal(rmt.load(path, n=30), whole)
+
+
+# ----------------------------------------------------------------------- values beside a network
+
+
+def test_values_in_files(tmp_path):
+    path = tmp_path / "e.csv"
+    path.write_text("0,1,0.5\n2,0,-1.5\n")
+    (tmp_path / "tau.txt").write_text("tau\n10\n20\n30\n")
+    (tmp_path / "gain.csv").write_text("0.1\n0.2\n0.3\n")
+    (tmp_path / "labels.tsv").write_text("# populations\nE\nE\nI\n")
+    net = rmt.load(path, tau=tmp_path / "tau.txt", gain=str(tmp_path / "gain.csv"), labels=tmp_path / "labels.tsv")
+    assert net.tau.tolist() == [10, 20, 30]
+    assert net.gain.tolist() == [0.1, 0.2, 0.3]
+    assert net.labels.tolist() == ["E", "E", "I"]
+    for name, content, message in (
+        ("a.txt", "10\n20\n", r"tau has shape \(2,\), but the weights are 3 x 3"),
+        ("a.txt", "10\n20\nx\n", "line 3: tau is no number: 'x'"),
+        ("a.csv", "10,1\n20,2\n30,3\n", "needs a header"),
+        ("a.csv", "unit,gain\n0,2\n1,3\n2,3\n", "has no column for tau"),
+        ("a.txt", "", "is empty"),
+        ("a.npy", "", "come in .csv, .tsv or .txt"),
+        ("a.txt", "10\n20\n-1\n", "tau must be positive, unit 2 has -1"),
+        ("a.txt", "10\n20\nnan\n", "tau holds 1 NaN"),
+    ):
+        (tmp_path / name).write_text(content)
+        with pytest.raises(ValidationError, match=message):
+            rmt.load(path, tau=tmp_path / name)
+    with pytest.raises(FileNotFoundError, match="none.txt"):
+        rmt.load(path, tau=tmp_path / "none.txt")
+
+
+def test_a_table_of_units(tmp_path):
+    path, units = tmp_path / "e.csv", tmp_path / "units.csv"
+    path.write_text("A,B,0.5\nC,A,-1.5\n")
+    units.write_text("unit,label,tau,x\nC,I,30,0.1\nB,E,20,0.2\nD,E,40,0.3\nA,E,10,0.4\n")
+    net = rmt.load(path, units=units, gain=0.5)
+    assert net.names.tolist() == ["C", "B", "D", "A"]  # its order, and a unit without synapses
+    assert net.tau.tolist() == [30, 20, 40, 10]
+    assert net.labels.tolist() == ["I", "E", "E", "E"]
+    assert net.weights[3, 0] == -1.5
+    assert rmt.load(path, tau=units).tau.tolist() == [10, 20, 30]  # one column, matched by name
+    units.write_text("unit,tau\nA,1\nB,2\n")
+    with pytest.raises(ValidationError, match=r"1 unit\(s\) with synapses are not in the list of units, the first is 'C'"):
+        rmt.load(path, units=units)
+    units.write_text("unit,tau\nA,1\nA,2\n")
+    with pytest.raises(ValidationError, match="lists unit 'A' more than once"):
+        rmt.load(path, units=units)
+    units.write_text("unit,place\nA,1\n")
+    with pytest.raises(ValidationError, match="names none of tau, gain, label"):
+        rmt.load(path, units=units)
+    # by number, in any order; identifiers become names
+    path.write_text("0,1,0.5\n2,0,-1.5\n")
+    units.write_text("unit,tau\n2,30\n0,10\n1,20\n3,40\n")
+    net = rmt.load(path, units=units)
+    assert net.tau.tolist() == [10, 20, 30, 40]
+    assert net.weights[0, 2] == -1.5
+    path.write_text("10,11,0.5\n12,10,-1.5\n")
+    units.write_text("unit,tau\n12,30\n10,10\n11,20\n")
+    net = rmt.load(path, units=units)
+    assert net.names.tolist() == ["12", "10", "11"]
+    assert net.weights[1, 0] == -1.5
+    # a matrix: by its names, else by position
+    path.write_text(",A,B\nA,0,1\nB,2,0\n")
+    units.write_text("name,tau\nB,2\nA,1\n")
+    assert rmt.load(path, units=units).tau.tolist() == [1, 2]
+    path.write_text("0,1\n2,0\n")
+    net = rmt.load(path, units=units)
+    assert net.names.tolist() == ["B", "A"]
+    units.write_text("tau\n1\n2\n3\n")
+    with pytest.raises(ValidationError, match="has 3 rows, but there are 2 units"):
+        rmt.load(path, units=units)
+
+
+# --------------------------------------------------------------------- objects of other libraries
+
+
+def test_from_edges():
+    net = Network.from_edges([0, 2], [1, 0], [0.5, -1.5], n=4, tau=3.0)
+    assert net.n == 4
+    assert net.names is None
+    assert net.weights[0, 2] == -1.5
+    net = Network.from_edges(["a", "b"], ["b", "a"], 2.0, names=["b", "a", "c"], labels={"a": "E", "b": "I", "c": "I"})
+    assert net.weights.toarray().tolist() == [[0, 2, 0], [2, 0, 0], [0, 0, 0]]
+    assert net.labels.tolist() == ["I", "E", "I"]
+    for arguments, message in (
+        (([0], [1, 2], 1.0), "differ in length"),
+        (([0], [1], [1.0, 2.0]), r"weight has shape \(2,\)"),
+        (([0], [1], np.nan), "NaN or infinite"),
+        (([0, 0], [1, 1], [1, 2]), "the first pair is 0 -> 1"),
+        (([-1], [1], 1.0), "numbered from 0"),
+        (([0.5], [1], 1.0), "must hold unit numbers or names"),
+        (([], [], 1.0), "no synapse is listed"),
+        (([0], [10**9], 1.0), "look like identifiers"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            Network.from_edges(*arguments)
+    assert Network.from_edges([], [], 1.0, n=3).synapse_count == 0
+
+
+def test_from_pandas():
+    edges = pd.DataFrame({"type": ["c", "c"], "weight": [0.5, -1.5], "post": ["B", "A"], "pre": ["A", "C"]})
+    units = pd.DataFrame({"tau": [3.0, 1.0, 2.0], "label": ["I", "E", "E"]}, index=["C", "A", "B"])
+    net = Network.from_pandas(edges, units=units, gain=pd.Series({"A": 1.0, "B": 2.0, "C": 3.0}))
+    assert net.names.tolist() == ["C", "A", "B"]
+    assert net.weights[2, 1] == 0.5
+    assert net.weights[1, 0] == -1.5
+    assert net.tau.tolist() == [3, 1, 2]
+    assert net.gain.tolist() == [3, 1, 2]  # by the index of the Series
+    square = pd.DataFrame(SQUARE, index=["A", "B", "C"], columns=["A", "B", "C"])
+    assert np.array_equal(Network.from_pandas(square[["B", "C", "A"]]).weights, SQUARE)
+    assert Network.from_pandas(pd.DataFrame(SQUARE), tau=[1, 2, 3]).names is None
+    numbers = pd.DataFrame({"source": [0, 2], "target": [1, 0], "weight": [0.5, -1.5]})
+    assert Network.from_pandas(numbers).weights[0, 2] == -1.5
+    for frame, message in (
+        (pd.DataFrame(np.ones((2, 3))), "neither square nor a table of synapses"),
+        (pd.DataFrame({"a": ["x"]}), "must be numbers"),
+        (square.rename(index={"A": "X"}), "name the same units"),
+        (pd.concat([numbers, numbers]), "more than once"),
+        (numbers.assign(weight=[np.nan, 1.0]), "NaN or infinite"),
+        ([[1]], "takes a DataFrame"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            Network.from_pandas(frame)
+
+
+def test_from_networkx():
+    graph = nx.DiGraph()
+    graph.add_node("z", tau=5.0, kind="E")
+    graph.add_edge("a", "z", weight=0.5)
+    graph.add_edge("z", "a", weight=-2.0)
+    graph.nodes["a"].update(tau=7.0, kind="I")
+    net = Network.from_networkx(graph, tau="tau", labels="kind")
+    assert net.names.tolist() == ["z", "a"]
+    assert net.weights.toarray().tolist() == [[0, 0.5], [-2, 0]]
+    assert net.tau.tolist() == [5, 7]
+    assert net.labels.tolist() == ["E", "I"]
+    # networkx's own adjacency matrix has sources in its rows
+    assert np.array_equal(net.weights.toarray(), nx.to_numpy_array(graph).T)
+    multi = nx.MultiDiGraph([("a", "b", {"weight": 1.0}), ("a", "b", {"weight": 2.0})])
+    assert Network.from_networkx(multi).weights[1, 0] == 3
+    assert Network.from_networkx(nx.DiGraph([(0, 1)]), weight=None).weights[1, 0] == 1
+    for bad, message in (
+        (nx.Graph([(0, 1)]), "undirected"),
+        (nx.DiGraph([(0, 1)]), "edge 0 -> 1 has no attribute 'weight'"),
+        (nx.DiGraph(), "no nodes"),
+        (np.eye(2), "takes a networkx graph"),
+    ):
+        with pytest.raises(ValidationError, match=message):
+            Network.from_networkx(bad)
+    with pytest.raises(ValidationError, match="have no attribute 'size'"):
+        Network.from_networkx(graph, tau="size")
+
+
+def test_snippets_for_trained_networks():
+    """What the page on networks says about PyTorch and JAX: its code, with a stand-in that has what PyTorch's tensors have."""
+
+    class Tensor:
+        def __init__(self, values):
+            self.values = values
+
+        def detach(self):
+            return self
+
+        def numpy(self):
+            return self.values
+
+        def __array__(self, *_, **__):
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad")
+
+    text = (Path(__file__).parents[1] / "book/back/api/network.md").read_text(encoding="utf-8")
+    torch_code, jax_code = (
+        next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if word in block)
+        for word in ("detach", "params")
+    )
+    w = np.random.default_rng(0).normal(size=(5, 5))
+    rnn = type("RNN", (), {"weight_hh_l0": Tensor(w.astype("float32"))})
+    space = {"rnn": rnn, "rmt": rmt, "tau": 20.0, "h": Tensor(np.full(5, 0.3))}
+    exec(torch_code, space)
+    assert np.allclose(space["net"].weights, w, atol=1e-6)  # h_t = W h_(t-1): rows are targets already
+    jnp = pytest.importorskip("jax.numpy")
+    space = {"params": {"recurrent": jnp.asarray(w), "tau": jnp.ones(5)}, "rmt": rmt, "np": np, "slope": jnp.ones(5)}
+    exec(jax_code, space)
+    assert np.allclose(space["net"].weights, w.T, atol=1e-6)
