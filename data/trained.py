@@ -12,12 +12,25 @@ import hashlib
 import time
 from pathlib import Path
 
-from rmtlib.training import Recipe
+from rmtlib.training import DelayedMatch, Recipe
 
 HERE = Path(__file__).parent
 FOLDER, CHECKPOINTS = HERE / "trained", HERE.parent / "_build" / "training"
 NOISE, SEEDS = (0.0, 0.01, 0.05, 0.1, 0.2), (0, 1, 2, 3)
-NETWORKS = {f"noise{noise:g}-seed{seed}": (Recipe(noise=noise), seed) for seed in SEEDS for noise in NOISE}
+# as in the public code of the predecessors: one trial per update, a loss over the whole trial, a longer trial
+SINGLE = {
+    "batch": 1,
+    "loss": "trial",
+    "check_every": 100,
+    "max_iterations": 20000,
+    "task": DelayedMatch(fixation=250, response=500),
+}
+NETWORKS = {
+    f"{family}noise{noise:g}-seed{seed}": (Recipe(noise=noise, **changes), seed)
+    for family, changes in (("", {}), ("single-", SINGLE))
+    for seed in SEEDS
+    for noise in NOISE
+}
 
 
 def renew_list():
