@@ -116,7 +116,9 @@ def test_task_refused_calls():
         ({"gain": -1}, "positive"),
         ({"tau_min": 4}, "dt <= tau_min"),
         ({"tau_min": 30, "tau_max": 20}, "dt <= tau_min"),
-        ({"batch": 6}, "multiple of 4"),
+        ({"batch": 0}, "batch must be"),
+        ({"held_out": 30}, "multiple of 4"),
+        ({"loss": "entropy"}, "'response' or 'trial'"),
         ({"evaluation": 300}, "multiple of held_out"),
         ({"accuracy": 1.0}, "below 1"),
         ({"learning_rate": 0}, "learning_rate"),
@@ -159,13 +161,13 @@ def test_start():
 # ---- gradients, in double precision on a network small enough to differentiate one number after the other
 
 
-@pytest.fixture(scope="module")
-def small():
+@pytest.fixture(scope="module", params=[{"batch": 4}, {"batch": 3, "loss": "trial"}], ids=["response", "trial"])
+def small(request):
     """Loss of a small noisy network as a function of its parameters, its gradient, and a finite-difference oracle."""
     jax = pytest.importorskip("jax")
     from rmtlib.training import optimise
 
-    recipe = replace(TINY, n=10, batch=4, noise=0.02)
+    recipe = replace(TINY, n=10, noise=0.02, **request.param)
     with jax.enable_x64(True):
         trained, fixed = initialise(recipe, 2)
         trained["weights"][3, 4] = -0.2  # pruned: relu has a slope of 0 there
