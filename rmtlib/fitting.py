@@ -461,9 +461,7 @@ def _choose(
         choice = _Choice(law, name, statistic, pvalue, sign)
         if forced or (pvalue > _LEVEL and spread > _SPREAD):
             return choice
-        if best is None:
-            best = choice
-        elif best.pvalue <= _LEVEL < pvalue:
+        if best is None or best.pvalue <= _LEVEL < pvalue:
             best = choice
     if best.pvalue > _LEVEL:
         return best
@@ -699,17 +697,32 @@ def _weight_law(block: _Block, dale: int | None, weights: str, rng, samples: int
 # ------------------------------------------------------------------------------------ bootstrap
 
 
-def _stats(x: FloatArray, logs: bool) -> FloatArray:
-    """Columns 1, x, x^2 and, for positive values, log x and log^2 x: sufficient for every family."""
-    columns = [np.ones_like(x), x, x**2]
-    if logs:
-        log = np.log(x)
-        columns += [log, log**2]
-    return np.stack(columns, 1)
+def _stats(x: FloatArray, logs: bool) -> tuple[FloatArray, FloatArray]:
+    """What is resampled: x and, for positive values, log x, less their means, and the squares of that, less their means.
+
+    Centred, they hardly depend on the number of synapses, and errors of ratios do not come out of a difference of large ones.
+    The second result are the four (or two) means.
+    """
+    columns, means = [], []
+    for y in (x, np.log(x)) if logs else (x,):
+        u = y - y.mean()
+        columns += [u, u**2 - np.mean(u**2)]
+        means += [y.mean(), np.mean(u**2)]
+    return np.stack(columns, 1), np.array(means)
 
 
-def _named(mean: FloatArray) -> dict[str, FloatArray]:
-    return dict(zip(("x", "xx", "l", "ll"), mean, strict=False))
+def _named(deviation: FloatArray, means: FloatArray, x: FloatArray) -> dict[str, FloatArray]:
+    """Replicates of the means of x, x^2 (log x, log^2 x), within what values between the extremes of x can have."""
+    out = {}
+    for k, names in enumerate((("x", "xx"), ("l", "ll"))[: means.size // 2]):
+        y = x if k == 0 else np.log(x)
+        first = np.clip(deviation[:, 2 * k], y.min() - means[2 * k], y.max() - means[2 * k])
+        var = np.maximum(means[2 * k + 1] + deviation[:, 2 * k + 1] - first**2, 0.0)
+        out[names[0]] = means[2 * k] + first
+        out[names[1]] = var + out[names[0]] ** 2
+    if "l" in out:
+        out["l"] = np.minimum(out["l"], np.log(out["x"]))
+    return out
 
 
 def _moments(family: str | None, stat: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -1172,10 +1185,11 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
         if boot is not None:
             positive = choice.family is not None and FAMILIES[choice.family].positive
             x = choice.sign * block.weight if positive else block.weight
-            sums = boot.block(block, _stats(x, choice.family in ("gamma", "lognormal")))
-            number = np.maximum(sums[:, 0], 1e-3)
+            columns, means = _stats(x, choice.family in ("gamma", "lognormal"))
+            sums = boot.block(block, np.column_stack([np.ones(x.size), columns]))
+            number = np.maximum(sums[:, 0], 0.5)
             degree = number / block.targets
-            stat = _named(_possible(sums[:, 1:] / number[:, None], x).T)
+            stat = _named(sums[:, 1:] / number[:, None], means, x)
             first, spread = _moments(choice.family, stat)
             first = first * (choice.sign if positive else 1)
             p = np.minimum(degree / block.sources, 1.0)
@@ -1192,8 +1206,8 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
             first = spread = None
             if boot is not None:
                 family = choices[i][what].family
-                logs = family in ("gamma", "lognormal")
-                stat = _named(_possible(boot.population(i, _stats(x, logs)[:, 1:]), x).T)
+                columns, means = _stats(x, family in ("gamma", "lognormal"))
+                stat = _named(boot.population(i, columns), means, x)
                 first, spread = _moments(family, stat)
             add(f"{what} mean[{name}]", law.mean(), first)
             add(f"{what} sd[{name}]", np.sqrt(max(law.var(), 0.0)), spread)
@@ -1205,17 +1219,6 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
 def _spread(samples: FloatArray) -> float:
     """Standard deviation; exactly 0 of equal numbers."""
     return 0.0 if np.ptp(samples) == 0 else float(np.std(samples, ddof=1))
-
-
-def _possible(mean: FloatArray, x: FloatArray) -> FloatArray:
-    """Replicates of sample means, kept where a sample could have them: <x^2> >= <x>^2, |<x>| <= max|x|."""
-    out = mean.copy()
-    out[:, 0] = np.clip(out[:, 0], x.min(), x.max())
-    out[:, 1] = np.clip(out[:, 1], out[:, 0] ** 2, np.max(x**2))
-    if out.shape[1] > 2:
-        out[:, 2] = np.minimum(out[:, 2], np.log(out[:, 0]))
-        out[:, 3] = np.maximum(out[:, 3], out[:, 2] ** 2)
-    return out
 
 
 def _abscissae(ens, net, groups, boot, variance, mean, abscissa) -> FloatArray:
@@ -1325,7 +1328,7 @@ def shuffle(net: Network, what: str, seed: Any, populations: Any = None) -> Netw
 
 
 def _exchange(row: NDArray, column: NDArray, block: _Block, rng: np.random.Generator) -> NDArray:
-    """Rows of the same synapses after about ten exchanges each: (i, j), (k, l) -> (k, j), (i, l).
+    """Rows of the same synapses after about ten exchanges each, or more: (i, j), (k, l) -> (k, j), (i, l).
 
     Many pairs are tried at once. One is refused if a synapse that it would make exists, is made by another pair, is an autapse,
     or if another pair would make one that it has: refusing both sides of every conflict makes the step
@@ -1333,15 +1336,15 @@ def _exchange(row: NDArray, column: NDArray, block: _Block, rng: np.random.Gener
     """
     row = row.copy()
     m, width = row.size, int(block.columns)
-    target, tries = 10 * m, 0
-    done = 0
-    while done < target and tries < 200 and m > 1:
-        tries += 1
-        order = rng.permutation(m)[: m - m % 2]
-        first, second = order[0::2], order[1::2]
+    # as many steps whatever happens in them: to stop after so many exchanges would favour graphs that allow many
+    steps = (100 if m < 1000 else 20) / max(1 - block.probability, 0.1) ** 2
+    for _ in range(int(steps) if m > 1 else 0):
+        # half of the pairs: with all of them some graphs of few synapses cannot be reached
+        order = rng.permutation(m)
+        pairs = rng.binomial(m // 2, 0.5)
+        first, second = order[:pairs], order[pairs : 2 * pairs]
         made = np.concatenate([row[second] * width + column[first], row[first] * width + column[second]])
         present = row * width + column
-        pairs = first.size
         pair_of = np.full(m, -1)
         pair_of[first] = pair_of[second] = np.arange(pairs)
         sort = np.argsort(present, kind="stable")
@@ -1358,10 +1361,8 @@ def _exchange(row: NDArray, column: NDArray, block: _Block, rng: np.random.Gener
         refused[maker[ordered[:-1][same]]] = True
         if block.a == block.b:
             refused |= (row[second] == column[first]) | (row[first] == column[second])
-        good = ~refused
-        i, j = first[good], second[good]
+        i, j = first[~refused], second[~refused]
         row[i], row[j] = row[j], row[i]
-        done += 2 * int(good.sum())
     return row
 
 
