@@ -549,7 +549,7 @@ def _modes(data: dict[str, Any], job: Any) -> str:
         top = ", ".join(f"{escape(u['name'] if u['name'] is not None else str(u['unit']))} ({share(u['share'])})" for u in mode["units"][:3] if u["share"] > 1e-6)
         label = number(mode["eigenvalue"]) + (" (bar)" if mode["on_bar"] else "")
         rows.append([label, number(mode["memory_time"]), number(mode["period"]), number(mode["participation"], 3), *(share(mode["shares"][n]) for n in names if len(names) > 1), top])
-    return _p("The slowest modes, from their right eigenvectors: how the units take part is the participation number 1/Σ|v|⁴, which is 1 for a mode of a single unit. Conjugate pairs are listed once.") + _table(head, rows)
+    return _p("The slowest modes, from their right eigenvectors: how the units take part is the participation number 1/Σ|v|⁴, which is 1 for a mode of a single unit. Conjugate pairs are listed once." + (" For a network of this size the eigenvectors are those of its largest strongly connected component, without the units it drives." if data["modes"]["within"] == "component" else "")) + _table(head, rows)
 
 
 def _missing(part: dict[str, Any], lead: str = "This part is missing") -> str:
