@@ -391,7 +391,7 @@ def sensitivities(ens: Ensemble, n: int | None = None, wiring: str = "degree") -
     else:
         means = [_averages(sys, laws[b], b, x, theta[b]) if b in members else None for b in range(k)]
         respond = _Response(sys, members, means)
-        loop_time, moves = respond.rate / sys.scale, respond
+        loop_time, moves = respond.rate * sys.scale, respond
     reciprocal = _reciprocal_parameters(ens, n, members, blocks) if sys.has_reciprocity(members) else None
 
     rows: list[Sensitivity] = []
