@@ -91,7 +91,7 @@ def moved(expr: Any, kind: str, mean: Any, population: str | None = None) -> Any
     new = mean + _P.delta + _P.s * (old - mean)
 
     def one(average):
-        if population is not None and average.population != population:
+        if population is not None and str(average.population) != population:
             return average
         return Average(average.integrand.xreplace({old: new}), *average.args[1:])
 
