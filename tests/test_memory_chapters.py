@@ -81,9 +81,10 @@ def test_lens_is_the_edge_for_weak_columns(x):
     difference = []
     for s in (0.04, 0.01):
         law = weak(s)
-        height = brentq(lambda y: float(rmt.edge_function(law, x + 1j * y)) - 1, 1e-9, 0.02)
+        height = brentq(lambda y, law=law: float(rmt.edge_function(law, x + 1j * y)) - 1, 1e-9, 0.02)
         difference.append(abs(float(periphery.bar_half_width(law, x)) / height - 1))
-    assert difference[1] < 0.02 and difference[1] < 0.5 * difference[0]
+    assert difference[1] < 0.02
+    assert difference[1] < 0.5 * difference[0]
 
 
 def test_self_coupling_gives_the_edge_outside_the_blob():
@@ -95,10 +96,11 @@ def test_self_coupling_gives_the_edge_outside_the_blob():
     phi_I = float(rmt.edge_function(rmt.core_periphery(), z)) / law.input_variance()[1, 1]
     K = law.input_variance() * np.array([phi, phi_I])
     assert np.max(np.linalg.eigvals(K).real) == pytest.approx(float(rmt.edge_function(law, z)), rel=1e-9)
-    S = float(periphery.self_coupling(law, z))
+    coupling = float(periphery.self_coupling(law, z))
     V = law.input_variance()
-    assert S == pytest.approx(V[0, 0] + V[0, 1] * phi_I * V[1, 0] / (1 - V[1, 1] * phi_I), rel=1e-8)
-    assert (S * phi > 1) == (float(rmt.edge_function(law, z)) > 1)
+    assert coupling == pytest.approx(V[0, 0] + V[0, 1] * phi_I * V[1, 0] / (1 - V[1, 1] * phi_I), rel=1e-8)
+    inside = float(rmt.edge_function(law, z)) > 1
+    assert inside == (coupling * phi > 1)
     assert np.isinf(periphery.self_coupling(law, -0.01))
 
 
@@ -164,13 +166,13 @@ def average(law, f):
 @pytest.mark.parametrize("z", [-0.02 + 0.004j, -0.2 + 0.05j, 0.03j, -0.009 + 0.0005j])
 def test_transform_against_quadrature(name, z):
     law, values = LAWS[name]
-    G = complex(sp.N(closed.timescale_transform(name).subs(values).subs(C.z, z)))
-    assert G == pytest.approx(
+    value = complex(sp.N(closed.timescale_transform(name).subs(values).subs(C.z, z)))
+    assert value == pytest.approx(
         average(law, lambda t: (1 / (1 + z * t)).real) + 1j * average(law, lambda t: (1 / (1 + z * t)).imag), rel=1e-9
     )
-    assert (z * G).imag / z.imag == pytest.approx(average(law, lambda t: 1 / abs(1 + z * t) ** 2), rel=1e-8)
+    assert (z * value).imag / z.imag == pytest.approx(average(law, lambda t: 1 / abs(1 + z * t) ** 2), rel=1e-8)
     formula = float(sp.N(closed.transfer_average(name).subs(values).subs({C.x: z.real, C.y: z.imag})))
-    assert formula == pytest.approx((z * G).imag / z.imag, rel=1e-9)
+    assert formula == pytest.approx((z * value).imag / z.imag, rel=1e-9)
 
 
 @pytest.mark.parametrize("name", LAWS)
@@ -210,7 +212,8 @@ def test_ovals_merge(p1, t1, t2):
         method="bounded",
         options={"xatol": 1e-12},
     )
-    assert where == pytest.approx(found.x, rel=1e-5) and drive == pytest.approx(1 / found.fun, rel=1e-9)
+    assert where == pytest.approx(found.x, rel=1e-5)
+    assert drive == pytest.approx(1 / found.fun, rel=1e-9)
     for factor, curves in ((0.98, 2), (1.02, 1)):
         ens = rmt.Ensemble(
             rmt.Population("I", tau=rmt.Discrete([t1, t2], [p1, 1 - p1])), rmt.Synapses.dense(std=(factor * drive) ** 0.5)
@@ -248,7 +251,8 @@ def test_edge_reaches_the_end_of_the_bar():
         ens = rmt.Ensemble(
             rmt.Population("I", tau=stats.beta(2, 4, loc=20, scale=105)), rmt.Synapses.dense(std=(factor * d0) ** 0.5)
         )
-        assert (1 + 125 * rmt.spectral_abscissa(ens, parts=("bulk",)) < 1e-6) == at_end
+        gap = 1 + 125 * rmt.spectral_abscissa(ens, parts=("bulk",))
+        assert at_end == (gap < 1e-6)
 
 
 def test_outlier_of_inhibition_leaves_the_bar():
@@ -260,7 +264,8 @@ def test_outlier_of_inhibition_leaves_the_bar():
             rmt.Synapses.dense(std=0.05, mean=6 * mean),
         )
         found = rmt.outliers(ens)
-        assert found.size == count and np.all(found.real < -1 / 20)
+        assert found.size == count
+        assert np.all(found.real < -1 / 20)
 
 
 def test_unknown_law_is_refused():
