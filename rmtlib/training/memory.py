@@ -105,8 +105,8 @@ def delay_states(
     net: Any,
     times: Any = (50.0, 250.0, 750.0),
     *,
-    fixation: float = 250.0,
-    stimulus: float = 250.0,
+    fixation: float | None = None,
+    stimulus: float | None = None,
     settle: float = 20_000.0,
     trials: int = 64,
     between: int = 5,
@@ -120,8 +120,8 @@ def delay_states(
         Anything with ``weights``, ``input_weights``, ``tau``, ``labels``, ``dt`` and ``noise``.
     times : sequence of float
         Times in the delay, ms, increasing: each a whole number of steps. The last one gives the operating point.
-    fixation, stimulus : float
-        Duration of what precedes, ms.
+    fixation, stimulus : float, optional
+        Duration of what precedes, ms; default: as in the network's ``task``, 250 ms each if it has none.
     settle : float
         Length of the long run, ms.
     trials : int
@@ -155,6 +155,9 @@ def delay_states(
     ['A', 'B']
     """
     dt = float(net.dt)
+    task = getattr(net, "task", None)
+    fixation = getattr(task, "fixation", 250.0) if fixation is None else fixation
+    stimulus = getattr(task, "stimulus", 250.0) if stimulus is None else stimulus
     t = np.asarray(times, float).ravel()
     if t.size == 0 or not np.all(np.isfinite(t)) or np.any(np.diff(t) <= 0) or t[0] < 0:
         raise ValidationError(f"times must increase from 0 or above, got {times!r}")
