@@ -27,7 +27,7 @@ SINGLE = {
     "max_iterations": 20000,
     "task": DelayedMatch(fixation=250, response=500),
 }
-FAMILIES = (("", {}, NOISE, SEEDS), ("single-", SINGLE, (0.0, 0.01), (0,)))
+FAMILIES = (("", {}, NOISE, SEEDS), ("single-", SINGLE, (0.0, 0.01), SEEDS))
 NETWORKS = {
     f"{family}noise{noise:g}-seed{seed}": (Recipe(noise=noise, **changes), seed)
     for family, changes, levels, seeds in FAMILIES

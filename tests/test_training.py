@@ -525,7 +525,7 @@ def test_stored_networks():
 
 @pytest.mark.parametrize("name", STORED)
 def test_stored_network(name):
-    """It is what its recipe says, and a simulation in numpy finds the accuracy that training in jax has stated."""
+    """It is what its recipe says, and it has learned its task."""
     net = training.load(name)
     recipe, seed = recipes()[name]
     assert net.recipe == recipe.to_dict()
@@ -534,8 +534,14 @@ def test_stored_network(name):
     start = training.initial(recipe, seed)
     assert np.allclose(net.input_weights, start.input_weights, rtol=1e-6)
     assert np.all(net.weights[start.weights == 0] == 0)
-    assert net.accuracy["train"] > 0.9
-    trials = 200
+    # it stopped above 0.95 on 200 trials, two standard errors below that; on 1000 new ones the luck of the stop is gone
+    assert net.accuracy["train"] > 0.92
+
+
+@pytest.mark.parametrize("name", [name for name in STORED if name.endswith("seed0")])
+def test_stored_accuracy(name):
+    """A simulation in numpy, with the noise of the training, finds the accuracy that training in jax has stated."""
+    net, trials = training.load(name), 200
     for delay, key in ((net.task.train_delay, "train"), (net.task.test_delay, "test")):
-        found = net.evaluate(delay, trials, seed=100 + seed)
+        found = net.evaluate(delay, trials, seed=100)
         assert within(found, net.accuracy[key], trials, net.accuracy["trials"]), (key, found, net.accuracy)

@@ -174,8 +174,8 @@ class _Run:
         for k, seed in enumerate(self.seeds):
             trained, fixed = (jax.tree.map(lambda leaf, k=k: leaf[k], part) for part in (self.trained, self.fixed))
             accuracy = {
-                "train": right[0, k] / recipe.evaluation,
-                "test": right[1, k] / recipe.evaluation,
+                "train": float(right[0, k] / recipe.evaluation),
+                "test": float(right[1, k] / recipe.evaluation),
                 "trials": recipe.evaluation,
             }
             result.append(
