@@ -334,7 +334,13 @@ def _like(net: Network, row: NDArray, column: NDArray, weight: FloatArray, **oth
     if not net.is_sparse:
         weights = weights.toarray()
     values = {"tau": net.tau, "gain": net.gain, "labels": net.labels, **other}
-    return Network(weights, values["tau"], values["gain"], values["labels"], net.leak)
+    return _made(net, weights, values["tau"], values["gain"], values["labels"])
+
+
+def _made(net: Network, weights: Any, tau: FloatArray, gain: FloatArray, labels: Any) -> Network:
+    """A network with the leak of `net`, and with the names of its units where it has them."""
+    names = getattr(net, "names", None)
+    return Network(weights, tau, gain, labels, net.leak, **({} if names is None else {"names": names}))
 
 
 def _seed(seed: Any) -> np.random.Generator:
@@ -938,7 +944,7 @@ def fit(
     progress : bool
         Show a progress bar on standard error.
     tests : bool
-        False skips the tests of structure; those of the laws remain, because the choice of a law needs them.
+        False skips the tests of structure, and those of laws that are asked for by name; the choice by ``"auto"`` needs them.
     reciprocity : bool
         True gives the ensemble the measured reciprocity of every pair of blocks
         (:class:`~rmtlib.ensemble.Reciprocity`). False, the default, tests it only.
@@ -984,17 +990,19 @@ def fit(
     rng = _seed(seed)
     groups = _units(net, populations)
     net, dropped = _prune(net, threshold)
-    net = Network(net.weights, net.tau, net.gain, _labels(net.n, groups), net.leak)
+    net = _made(net, net.weights, net.tau, net.gain, _labels(net.n, groups))
     blocks, own, own_weight = _blocks(net, groups)
     names = list(groups)
     notes: list[str] = []
     found: list[Test] = []
+    # a law that was asked for by name is judged only where tests are wanted
+    judged = [bootstrap if tests or option == "auto" else 0 for option in (laws, weights)]
     bar = _Progress(len(names) + len(blocks) + 3, progress)
     with bar:
         # laws of tau and gain
         joints, choices = [], []
         for name, index in groups.items():
-            joint, choice, more, said = _joint(name, net.tau[index], net.gain[index], laws, rng, bootstrap)
+            joint, choice, more, said = _joint(name, net.tau[index], net.gain[index], laws, rng, judged[0])
             joints.append(joint)
             choices.append(choice)
             found += more
@@ -1003,7 +1011,7 @@ def fit(
         # laws of the weights
         dale = _dale(blocks, len(names))
         for block in blocks:
-            block.choice = _weight_law(block, dale[block.b], weights, rng, bootstrap)
+            block.choice = _weight_law(block, dale[block.b], weights, rng, judged[1])
             if block.choice.note:
                 notes.append(f"weight[{block.label}]: {block.choice.note}")
             if block.choice.pvalue is not None:
@@ -1305,7 +1313,7 @@ def shuffle(net: Network, what: str, seed: Any, populations: Any = None) -> Netw
                 changed[name][index] = getattr(net, name)[rng.permutation(index)]
     if what not in ("weights", "synapses", "degrees", "all"):
         weights = net.weights
-        return Network(weights, changed.get("tau", net.tau), changed.get("gain", net.gain), net.labels, net.leak)
+        return _made(net, weights, changed.get("tau", net.tau), changed.get("gain", net.gain), net.labels)
     blocks, own, own_weight = _blocks(net, groups)
     parts = [(own, own, own_weight)]
     index = list(groups.values())
@@ -1337,7 +1345,7 @@ def _exchange(row: NDArray, column: NDArray, block: _Block, rng: np.random.Gener
     row = row.copy()
     m, width = row.size, int(block.columns)
     # as many steps whatever happens in them: to stop after so many exchanges would favour graphs that allow many
-    steps = (100 if m < 1000 else 20) / max(1 - block.probability, 0.1) ** 2
+    steps = (40 if m < 1000 else 20) / max(1 - block.probability, 0.1) ** 2
     for _ in range(int(steps) if m > 1 else 0):
         # half of the pairs: with all of them some graphs of few synapses cannot be reached
         order = rng.permutation(m)
