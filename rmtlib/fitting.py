@@ -334,7 +334,13 @@ def _like(net: Network, row: NDArray, column: NDArray, weight: FloatArray, **oth
     if not net.is_sparse:
         weights = weights.toarray()
     values = {"tau": net.tau, "gain": net.gain, "labels": net.labels, **other}
-    return Network(weights, values["tau"], values["gain"], values["labels"], net.leak)
+    return _made(net, weights, values["tau"], values["gain"], values["labels"])
+
+
+def _made(net: Network, weights: Any, tau: FloatArray, gain: FloatArray, labels: Any) -> Network:
+    """A network with the leak of `net`, and with the names of its units where it has them."""
+    names = getattr(net, "names", None)
+    return Network(weights, tau, gain, labels, net.leak, **({} if names is None else {"names": names}))
 
 
 def _seed(seed: Any) -> np.random.Generator:
@@ -829,18 +835,31 @@ class _Edge:
     """
 
     def __init__(self, ens: Ensemble, n: int, groups: dict, net: Network):
-        from .theory import _edge, _edge_of
+        from .theory import _edge, _edge_of, spectral_abscissa
         from .theory.edge import _root
 
-        self.root = _root
-
-        self.ens, self.net, self.groups = ens, net, list(groups.values())
-        self.edge = _edge_of(ens, n)
-        self.mean = ens.input_mean(n)
+        self.net, self.groups, self.root = net, list(groups.values()), _root
+        self.ens = ens if ens.reciprocity is None else Ensemble(ens.populations, ens.synapses, None, ens.leak)
+        self.edge = _edge_of(self.ens, n)
+        self.mean = self.ens.input_mean(n)
         sys = self.edge.sys
         self.bulk = float(_edge.bulk_abscissa(self.edge) / sys.scale) if sys.classes else -np.inf
         outliers = _edge.find_outliers(self.edge) / sys.scale
         self.outlier = complex(outliers[np.argmax(outliers.real)]) if len(outliers) else None
+        self.bar = spectral_abscissa(self.ens, parts="bar", n=n)
+        plain = max(self.bulk, self.bar, -np.inf if self.outlier is None else self.outlier.real)
+        self.abscissa = plain if ens is self.ens else spectral_abscissa(ens, n=n)
+        # the measured reciprocity moves all replicates alike
+        self.shift = 0.0 if ens is self.ens else self.abscissa - plain
+
+    def samples(self, boot: _Bootstrap, variance: FloatArray, mean: FloatArray) -> FloatArray:
+        """Replicates of the spectral abscissa: the rightmost of bulk, outlier, and bar, which stays where it is."""
+        values = [np.full(boot.count, self.bar)]
+        if np.isfinite(self.bulk):
+            values.append(self.bulk_samples(boot, variance))
+        if self.outlier is not None:
+            values.append(self.outlier_samples(boot, mean))
+        return np.max(values, axis=0) + self.shift
 
     def bulk_samples(self, boot: _Bootstrap, variance: FloatArray) -> FloatArray:
         """Replicates of the bulk abscissa, given replicates (B, K, K) of the variances.
@@ -938,7 +957,7 @@ def fit(
     progress : bool
         Show a progress bar on standard error.
     tests : bool
-        False skips the tests of structure; those of the laws remain, because the choice of a law needs them.
+        False skips the tests of structure, and those of laws that are asked for by name; the choice by ``"auto"`` needs them.
     reciprocity : bool
         True gives the ensemble the measured reciprocity of every pair of blocks
         (:class:`~rmtlib.ensemble.Reciprocity`). False, the default, tests it only.
@@ -984,17 +1003,19 @@ def fit(
     rng = _seed(seed)
     groups = _units(net, populations)
     net, dropped = _prune(net, threshold)
-    net = Network(net.weights, net.tau, net.gain, _labels(net.n, groups), net.leak)
+    net = _made(net, net.weights, net.tau, net.gain, _labels(net.n, groups))
     blocks, own, own_weight = _blocks(net, groups)
     names = list(groups)
     notes: list[str] = []
     found: list[Test] = []
+    # a law that was asked for by name is judged only where tests are wanted
+    judged = [bootstrap if tests or option == "auto" else 0 for option in (laws, weights)]
     bar = _Progress(len(names) + len(blocks) + 3, progress)
     with bar:
         # laws of tau and gain
         joints, choices = [], []
         for name, index in groups.items():
-            joint, choice, more, said = _joint(name, net.tau[index], net.gain[index], laws, rng, bootstrap)
+            joint, choice, more, said = _joint(name, net.tau[index], net.gain[index], laws, rng, judged[0])
             joints.append(joint)
             choices.append(choice)
             found += more
@@ -1003,7 +1024,7 @@ def fit(
         # laws of the weights
         dale = _dale(blocks, len(names))
         for block in blocks:
-            block.choice = _weight_law(block, dale[block.b], weights, rng, bootstrap)
+            block.choice = _weight_law(block, dale[block.b], weights, rng, judged[1])
             if block.choice.note:
                 notes.append(f"weight[{block.label}]: {block.choice.note}")
             if block.choice.pvalue is not None:
@@ -1012,12 +1033,10 @@ def fit(
             bar.step()
         ens = _ensemble(net, groups, joints, blocks, dale, own, own_weight, reciprocity, notes)
         bar.step()
-        from .theory import spectral_abscissa
-
-        abscissa = spectral_abscissa(ens, n=net.n)
+        edge = _Edge(ens, net.n, groups, net)
         units = _units_abscissa(ens, net, groups)
         boot = _Bootstrap([index.size for index in groups.values()], bootstrap, rng) if bootstrap else None
-        parameters, samples = _errors(ens, net, groups, choices, blocks, boot, abscissa)
+        parameters, samples = _errors(ens, net, groups, choices, blocks, boot, edge)
         bar.step()
         if tests:
             from .structure import structure_tests
@@ -1028,7 +1047,7 @@ def fit(
     if boot is not None:
         spread = _spread(samples) if np.all(np.isfinite(samples)) else 0.0
     return FitResult(
-        ens, net, tuple(parameters), tuple(found), dropped, float(abscissa), spread, float(units), samples, tuple(notes)
+        ens, net, tuple(parameters), tuple(found), dropped, edge.abscissa, spread, float(units), samples, tuple(notes)
     )
 
 
@@ -1167,7 +1186,7 @@ def _reciprocities(blocks, names, synapses, notes) -> dict[tuple[str, str], Any]
     return pairs
 
 
-def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Parameter], FloatArray]:
+def _errors(ens, net, groups, choices, blocks, boot, edge) -> tuple[list[Parameter], FloatArray]:
     """Parameters with their errors, and the replicates of the abscissa."""
     parameters: list[Parameter] = []
 
@@ -1213,31 +1232,12 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
             add(f"{what} sd[{name}]", np.sqrt(max(law.var(), 0.0)), spread)
     if boot is None:
         return parameters, np.empty(0)
-    return parameters, _abscissae(ens, net, groups, boot, variance, mean, abscissa)
+    return parameters, edge.samples(boot, variance, mean)
 
 
 def _spread(samples: FloatArray) -> float:
     """Standard deviation; exactly 0 of equal numbers."""
     return 0.0 if np.ptp(samples) == 0 else float(np.std(samples, ddof=1))
-
-
-def _abscissae(ens, net, groups, boot, variance, mean, abscissa) -> FloatArray:
-    """Replicates of the spectral abscissa: the rightmost of bulk, bar (kept) and outlier."""
-    from .theory import spectral_abscissa
-
-    if not np.isfinite(abscissa):
-        return np.full(boot.count, abscissa)
-    base = ens if ens.reciprocity is None else Ensemble(ens.populations, ens.synapses, None, ens.leak)
-    edge = _Edge(base, net.n, groups, net)
-    values = [np.full(boot.count, spectral_abscissa(ens, parts="bar", n=net.n))]
-    if edge.edge.sys.classes and np.isfinite(edge.bulk):
-        values.append(edge.bulk_samples(boot, variance))
-    if edge.outlier is not None:
-        values.append(edge.outlier_samples(boot, mean))
-    out = np.max(values, axis=0)
-    if base is not ens:  # the measured reciprocity moves all replicates alike
-        out = out + abscissa - spectral_abscissa(base, n=net.n)
-    return out
 
 
 # --------------------------------------------------------------------------------------- controls
@@ -1305,7 +1305,7 @@ def shuffle(net: Network, what: str, seed: Any, populations: Any = None) -> Netw
                 changed[name][index] = getattr(net, name)[rng.permutation(index)]
     if what not in ("weights", "synapses", "degrees", "all"):
         weights = net.weights
-        return Network(weights, changed.get("tau", net.tau), changed.get("gain", net.gain), net.labels, net.leak)
+        return _made(net, weights, changed.get("tau", net.tau), changed.get("gain", net.gain), net.labels)
     blocks, own, own_weight = _blocks(net, groups)
     parts = [(own, own, own_weight)]
     index = list(groups.values())
@@ -1337,7 +1337,7 @@ def _exchange(row: NDArray, column: NDArray, block: _Block, rng: np.random.Gener
     row = row.copy()
     m, width = row.size, int(block.columns)
     # as many steps whatever happens in them: to stop after so many exchanges would favour graphs that allow many
-    steps = (100 if m < 1000 else 20) / max(1 - block.probability, 0.1) ** 2
+    steps = (40 if m < 1000 else 20) / max(1 - block.probability, 0.1) ** 2
     for _ in range(int(steps) if m > 1 else 0):
         # half of the pairs: with all of them some graphs of few synapses cannot be reached
         order = rng.permutation(m)

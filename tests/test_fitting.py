@@ -275,8 +275,9 @@ def coverage():
     want = {**truth(ens), "abscissa": rmt.spectral_abscissa(ens, n=150)}
     names = [name for name in want if not name.startswith("fraction")]
     z = np.empty((120, len(names)))
+    silent = {"progress": False, "tests": False}
     for seed in range(120):
-        found = rmt.fit(ens.sample(150, seed=seed), laws="beta", bootstrap=60, seed=seed, progress=False, tests=False)
+        found = rmt.fit(ens.sample(150, seed=seed), laws="beta", weights="normal", bootstrap=60, seed=seed, **silent)
         values = {**found.values, "abscissa": found.abscissa}
         errors = {**found.errors, "abscissa": found.abscissa_error}
         z[seed] = [(values[name] - want[name]) / errors[name] for name in names]
@@ -792,17 +793,16 @@ def test_what_a_shuffle_keeps(net, what, seed):
 
 def test_exchanges_reach_every_graph_alike():
     """All bipartite graphs with given degrees, enumerated: the shuffle draws each equally often."""
-    labels = ["a"] * 4 + ["b"] * 4
+    labels = ["a"] * 3 + ["b"] * 4
     rng = np.random.default_rng(0)
-    w = np.zeros((8, 8))
-    block = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 1]])
-    w[:4, 4:] = block
+    w = np.zeros((7, 7))
+    block = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1]])
+    w[:3, 3:] = block
     net = rmt.Network(w, labels=labels)
     rows = [np.array(r) for r in itertools.product([0, 1], repeat=4) if sum(r) == 2]
-    every = [g for g in itertools.product(rows, repeat=4) if np.array_equal(np.sum(g, 0), block.sum(0))]
-    assert len(every) == 90  # 4 x 4 tables of zeros and ones with all margins 2
-    counts = Counter(tuple((shuffle(net, "degrees", rng).weights[:4, 4:] != 0).ravel()) for _ in range(2700))
-    assert len(counts) == 90
+    every = [g for g in itertools.product(rows, repeat=3) if np.array_equal(np.sum(g, 0), block.sum(0))]
+    counts = Counter(tuple((shuffle(net, "degrees", rng).weights[:3, 3:] != 0).ravel()) for _ in range(40 * len(every)))
+    assert len(counts) == len(every) > 10
     assert stats.chisquare(list(counts.values())).pvalue > 1e-3
 
 
