@@ -102,12 +102,10 @@ def test_the_rank_counts_samples_further_right(sampled):
 
 def test_structure_that_the_law_does_not_have_is_seen():
     rng = np.random.default_rng(0)
-    n = 120
-    ring = np.roll(np.eye(n), 1, axis=0) * 0.9  # one long loop under weak noise: eigenvalues on a circle of radius 0.9
-    noise = rng.normal(0, 0.05, (n, n)) * (rng.random((n, n)) < 0.03)
-    report = rmt.report(Network(ring + noise), **{**QUICK, "samples": 60, "points": 0})
+    w = np.triu(rng.normal(0, 0.25, (120, 120)) * (rng.random((120, 120)) < 0.05), 1)
+    report = rmt.report(Network(w + w.T), **{**QUICK, "samples": 60, "points": 0})  # every synapse is answered by an equal one
     row = report.data["abscissa"]["all"]
-    assert row["exact"] > -0.2
+    assert row["above"] == 0
     assert row["pvalue"] < 0.05
     assert "structure" in {w["code"] for w in report.data["warnings"]}
 
@@ -299,7 +297,7 @@ ODD = {
     "tiny times": Network(W * 1e-150, tau=1e-9),
     "a population of one": Network(W, labels=["A", "B"] + ["C"] * 38),
     "each its own population": Network(_random(8, 1.0), labels=[f"p{k}" for k in range(8)]),
-    "timescales over 12 decades": Network(W * 0.3, tau=np.logspace(-6, 6, 40)),
+    "timescales over 8 decades": Network(W * 0.3, tau=np.logspace(-4, 4, 40)),
     "unstable, with names": Network(3 * W, names=[f"<b>{k}" for k in range(40)]),
     "reciprocal only": Network((lambda m: m + 2 * m.T)(np.triu(W, 1))),
 }
