@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 CHAPTER ?=
+NETWORK ?=
 RUN = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(VENV)/bin/python
 
-.PHONY: book test execute serve live bench lint lock env clean
+.PHONY: book test execute serve live bench train lint lock env clean
 .DEFAULT_GOAL := book
 
 env:                ## the pinned environment, in .venv
@@ -34,6 +35,9 @@ test: lint book     ## everything that is claimed: style, docstrings, package, n
 
 bench: env          ## the tables of the numerical appendix
 	@$(RUN) -m benchmarks
+
+train: env          ## one trained network again, or NETWORK=noise0-seed1, or NETWORK=--all (data/README.md)
+	@$(RUN) data/trained.py $(NETWORK)
 
 lock: env           ## requirements.in -> requirements.txt, tools/wheels.in -> tools/wheels.txt
 	@$(VENV)/bin/python -m uv pip compile requirements.in --quiet --universal --python-version 3.11 \

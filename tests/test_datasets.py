@@ -64,8 +64,10 @@ def test_what_is_stored():
     """Every file listed is there, unchanged, with its recipe, and nothing is stored that is not listed."""
     for name in datasets.names():
         found = datasets.path(name)
-        assert found.with_suffix(".py").is_file(), f"{name} has no recipe"
-    stored = {p.name for kind in ("*.json", "*.npz") for p in (ROOT / "data").glob(kind)}
+        recipe = found.with_suffix(".py") if "/" not in name else found.parent.with_suffix(".py")
+        assert recipe.is_file(), f"{name} has no recipe"
+    data = ROOT / "data"
+    stored = {p.relative_to(data).as_posix() for kind in ("**/*.json", "**/*.npz") for p in data.glob(kind)}
     assert stored == set(datasets.names())
 
 
@@ -75,4 +77,4 @@ def test_packaged():
     modules = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "rmtlib").rglob("__init__.py")}
     assert set(table["packages"]) == modules | {"rmtlib.data"}
     assert table["package-dir"]["rmtlib.data"] == "data"
-    assert {"*.json", "*.npz", "SHA256SUMS"} <= set(table["package-data"]["rmtlib.data"])
+    assert {"*.json", "*.npz", "trained/*.npz", "SHA256SUMS"} <= set(table["package-data"]["rmtlib.data"])

@@ -41,11 +41,10 @@ memory_symbols = SimpleNamespace(
     h1=sp.Symbol(r"\bar{h}", positive=True),
     hsd=sp.Symbol("sigma_h", nonnegative=True),
     t1=sp.Symbol(r"\bar{\tau}", positive=True),
-    m1=sp.Symbol("M_1", positive=True),
-    m2=sp.Symbol("M_2", positive=True),
+    m1=sp.Symbol("m_1", positive=True),
+    m2=sp.Symbol("m_2", positive=True),
     xi=sp.Symbol("xi", real=True),
-    K1=sp.Symbol("K_1", positive=True),
-    K4=sp.Symbol("K_4", nonnegative=True),
+    K4=sp.Symbol("k_4", nonnegative=True),
     u=sp.Symbol("u", nonnegative=True),
 )
 """Symbols of this module: shift delta, stretch s, number of possible sources S, moments of the gain and of the weighted tau."""
@@ -92,7 +91,7 @@ def moved(expr: Any, kind: str, mean: Any, population: str | None = None) -> Any
     new = mean + _P.delta + _P.s * (old - mean)
 
     def one(average):
-        if population is not None and average.population != population:
+        if population is not None and str(average.population) != population:
             return average
         return Average(average.integrand.xreplace({old: new}), *average.args[1:])
 
@@ -193,15 +192,15 @@ def entry_at_marginality(size: int, a: int, b: int) -> sp.Expr:
 
 
 def tip_parabola() -> sp.Eq:
-    r"""The edge next to its tip ``alpha``, at ``z = alpha + xi + i y``: :math:`y^2 = -2\xi M_1/M_2`.
+    r"""The edge next to its tip ``alpha``, at ``z = alpha + xi + i y``: :math:`y^2 = -2\xi m_1/m_2`.
 
-    ``M_k`` are the moments :math:`\langle\tau^kh^2a^{-2-k}\rangle/\langle h^2a^{-2}\rangle` at the tip.
+    ``m_k`` are the moments :math:`\langle\tau^kh^2a^{-2-k}\rangle/\langle h^2a^{-2}\rangle` at the tip.
 
     Examples
     --------
     >>> from rmtlib.symbolic.memory import tip_parabola
     >>> tip_parabola()
-    Eq(y**2, -2*M_1*xi/M_2)
+    Eq(y**2, -2*m_1*xi/m_2)
     """
     eps, r = sp.symbols("epsilon r", positive=True)
     # |a + (xi + i y) tau|^-2 in units of a^-2, r = tau/a; xi is of the order of y^2
@@ -218,7 +217,7 @@ def tip_density(sparse: bool = True) -> sp.Expr:
               \big(1 - c\langle w^4\rangle\langle h^4/|a|^4\rangle\big)
 
     Inside, self-energies are small; a message is ``w^2 (X/b^2 - X^2 Y/b^4)`` to the order needed, so that their means obey
-    ``<X> = V (<X><b^-2> - <X^2><Y><b^-4>)``. With ``<X^2>/<X>^2 = 1/(1 - K_4)`` for a Poisson sum on the edge, the
+    ``<X> = V (<X><b^-2> - <X^2><Y><b^-4>)``. With ``<X^2>/<X>^2 = 1/(1 - k_4)`` for a Poisson sum on the edge, the
     product ``u = <X><Y>`` follows, and from it the resolvent and its derivative.
 
     Examples
@@ -257,7 +256,7 @@ def tip_share() -> sp.Expr:
     --------
     >>> from rmtlib.symbolic.memory import tip_share
     >>> tip_share()
-    4*sqrt(2)*sqrt(M_1)*delta**(3/2)*rho/(3*sqrt(M_2))
+    4*sqrt(2)*delta**(3/2)*sqrt(m_1)*rho/(3*sqrt(m_2))
     """
     distance = sp.Symbol("delta", positive=True)
     depth = sp.Symbol("d", positive=True)

@@ -9,7 +9,7 @@ method started left of the root rises monotonically to it. :func:`abscissa_map` 
 
 Near its tip ``alpha`` the edge is a parabola, and the density jumps there; with ``a = leak + alpha tau``,
 
-.. math:: y^2 = \frac{2 M_1}{M_2}\,(\alpha - x), \quad M_k = \frac{\langle \tau^k h^2 a^{-2-k} \rangle}{\langle h^2 a^{-2} \rangle}, \qquad
+.. math:: y^2 = \frac{2 m_1}{m_2}\,(\alpha - x), \quad m_k = \frac{\langle \tau^k h^2 a^{-2-k} \rangle}{\langle h^2 a^{-2} \rangle}, \qquad
           \rho_{tip} = \frac{1}{\pi} \frac{\langle \tau h^2 a^{-3} \rangle^2}{\langle h^4 a^{-4} \rangle}\,
           \big(1 - c \langle w^4 \rangle \langle h^4 a^{-4} \rangle\big) .
 
@@ -111,13 +111,13 @@ class Tip:
     ----------
     abscissa : float
     radius : float
-        Radius of curvature of the edge at its tip, ``M_1/M_2``.
+        Radius of curvature of the edge at its tip, ``m_1/m_2``.
     density : float
         Eigenvalues per unit area just behind the tip, of all units (times n: their number); 0 where `fourth` is 1 or more.
     fourth : float
         ``c <w^4> <h^4/a^4>``; 0 for a dense block.
     loop_time : float
-        ``2 M_1``.
+        ``2 m_1``.
     """
 
     abscissa: float
