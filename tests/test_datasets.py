@@ -64,10 +64,12 @@ def test_what_is_stored():
     """Every file listed is there, unchanged, with its recipe, and nothing is stored that is not listed."""
     for name in datasets.names():
         found = datasets.path(name)
-        recipe = found.with_suffix(".py") if "/" not in name else found.parent.with_suffix(".py")
-        assert recipe.is_file(), f"{name} has no recipe"
+        folder = found.parent.with_suffix(".py")  # of trained/x.npz
+        stem = found.with_name(found.stem.partition("_")[0] + ".py")  # of x_part.csv
+        recipe = found.with_suffix(".py") if "/" not in name else folder
+        assert recipe.is_file() or stem.is_file(), f"{name} has no recipe"
     data = ROOT / "data"
-    stored = {p.relative_to(data).as_posix() for kind in ("**/*.json", "**/*.npz") for p in data.glob(kind)}
+    stored = {p.relative_to(data).as_posix() for kind in ("json", "npz", "csv") for p in data.glob(f"**/*.{kind}")}
     assert stored == set(datasets.names())
 
 
@@ -77,4 +79,4 @@ def test_packaged():
     modules = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "rmtlib").rglob("__init__.py")}
     assert set(table["packages"]) == modules | {"rmtlib.data"}
     assert table["package-dir"]["rmtlib.data"] == "data"
-    assert {"*.json", "*.npz", "trained/*.npz", "SHA256SUMS"} <= set(table["package-data"]["rmtlib.data"])
+    assert {"*.json", "*.npz", "*.csv", "trained/*.npz", "SHA256SUMS"} <= set(table["package-data"]["rmtlib.data"])
