@@ -21,26 +21,30 @@ does not exist is null. A complex number is a pair ``[re, im]``. Each part is an
 ``network``
     ``n``, ``synapses``, ``mean_degree``, ``leak``, ``stored``, ``populations`` (per population ``name``, ``n``, ``in_degree``,
     ``out_degree``, ``excitatory``, ``inhibitory``, and mean, sd, least and greatest of ``tau`` and ``gain``), ``degrees`` (mean number of synapses,
-    rows are targets), ``core`` (units on a cycle), ``reciprocal_pairs``, ``autapses``, ``degree_variance`` (in and out, over its Poisson value).
+    rows are targets), ``core`` (units on a cycle, in ``components`` strongly connected
+    components), ``reciprocal_pairs``, ``autapses``, ``degree_variance`` (in and out, over its Poisson value).
 ``fit``
     what ``FitResult.to_dict`` gives.
 ``theory``
     ``abscissa`` (``bulk``, ``bar``, ``outliers``, ``all``), ``edge`` (list of curves), ``outliers``, ``bar`` (share of the eigenvalues, of the law and
     of the network), ``missing`` (what does not exist, and why).
 ``spectrum``
-    ``exact`` (whether ``eigenvalues`` holds all of them or the leading ones), ``bar`` (those on no cycle), ``beyond_edge``.
+    ``exact`` (whether ``eigenvalues`` holds all of them or the leading ones), ``bar`` (those on no cycle), ``real`` (how many
+    are), ``beyond_edge`` (how many of the core lie outside the edge of the law).
 ``abscissa``
-    ``all`` and ``core``: ``exact``, ``fitted``, ``error``, ``samples``, ``mean``, ``sd``, ``above`` (samples further right than the network), ``pvalue``.
+    ``all`` and ``core``: ``exact``, ``fitted``, ``error``, ``samples``, ``mean``, ``sd``, ``above`` (samples further right than the network),
+    ``pvalue``; ``lost`` (samples that could not be solved).
 ``freezing``
     ``degree``, ``freezing_degree``, ``frozen``, ``abscissa`` (of the bound, where frozen).
 ``density``
-    ``x``, ``y``, ``cavity`` and ``law`` along a cut, for networks too large for all eigenvalues.
+    ``law`` on the grid ``x`` by ``y`` (null near the edge and at the ``lost`` points); for networks too large for all eigenvalues
+    ``cut``: ``x``, ``y``, ``cavity`` (on the graph) and ``law`` along a line.
 ``marginality``, ``sensitivities``
     what ``to_dict`` of :func:`rmtlib.marginality` and :func:`rmtlib.sensitivities` gives.
 ``nonnormality``
     ``numerical_abscissa``, ``henrici`` (relative departure from normality).
 ``modes``
-    the slowest: ``eigenvalue``, ``memory_time``, ``period``, ``participation``, ``shares``, ``units``.
+    ``modes``, the slowest, ``within`` the network or its largest component: ``eigenvalue``, ``memory_time``, ``period``, ``participation``, ``shares``, ``units``.
 ``warnings``
     list of ``level`` ("warning" or "note"), ``code`` and ``text``.
 """

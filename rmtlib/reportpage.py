@@ -231,7 +231,7 @@ def _spectrum_figures(data: dict[str, Any], job: Any) -> str:
         top = max(top, min(1.1 * np.abs(inside.imag).max(initial=0.0), 0.3 * near))
         bulk = max((c.real.max() for c in job.edge), default=right)
         window2 = (low, max(right, min(bulk, right + near)) + 0.12 * near, -top, top)
-        if bulk > low and inside.size >= 8 and (np.ptp(y) > 2.4 * top or wide > 2 * near):
+        if bulk > low and np.sum(np.abs(inside.imag) < top) >= 8 and (np.ptp(y) > 2.4 * top or wide > 2 * near):
 
             def closer(fig):
                 ax = fig.add_subplot()
