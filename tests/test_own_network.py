@@ -85,6 +85,16 @@ def test_edge_encloses_all_but_a_few(worm):
     assert np.sum(distances(worm) > own) <= 6
 
 
+def test_answered_connections_stretch_the_support(worm):
+    """Along the real axis well beyond the edge that ignores pairs, along the imaginary one not up to it."""
+    own = np.sqrt(np.abs(np.linalg.eigvals(worm.weights**2)).max())
+    radius = worm.gain[0] * np.array([1.2 * own, 1.6 * own, 0.7j * own, 0.9j * own])
+    inside = rmt.density(worm, radius - 1, tol=1e-2).value * worm.gain[0] ** 2 > 1e-9
+    assert inside.tolist() == [True, False, True, False]
+    rightmost = (np.sort(rmt.eigenvalues(worm).real)[::-1] + 1) / worm.gain[0]
+    assert rightmost[1] > 1.6 * own > 1.2 * own > rightmost[2]  # two outliers
+
+
 def test_the_stricter_control_does_not_explain_the_outlier(worm):
     """Degrees kept: within one population the worm is typical, within three it is far outside."""
 
@@ -97,6 +107,29 @@ def test_the_stricter_control_does_not_explain_the_outlier(worm):
     )
     assert abs(-0.1 - loose.mean()) < 1.5 * loose.std(ddof=1)
     assert -0.1 - strict.mean() > 3 * strict.std(ddof=1)
+
+
+def test_answers_make_the_outlier(worm):
+    """Without the weaker connection of each reciprocal pair (6% of the synapses) the rightmost eigenvalue is that of the Poisson
+    ensemble with so many synapses; without as many random ones that are not answered it stays."""
+    counts = np.abs(worm.weights)
+    pairs = np.triu((counts > 0) & (counts.T > 0))
+    i, j = np.nonzero(pairs)
+    weaker = np.where(counts[i, j] < counts[j, i], [i, j], [j, i])
+    without = worm.weights.copy()
+    without[tuple(weaker)] = 0
+    top = np.linalg.eigvals(without).real.max()
+    poisson = without.sum() / worm.n
+    assert abs(top / poisson - 1) < 0.1
+    assert np.linalg.eigvals(worm.weights).real.max() > 1.3 * worm.weights.sum() / worm.n
+    lost = counts[tuple(weaker)].sum()
+    assert lost / counts.sum() < 0.07
+    free = np.argwhere((counts > 0) & (counts.T == 0))
+    other = worm.weights.copy()
+    chosen = np.random.default_rng(0).permutation(free)[: i.size]
+    other[tuple(chosen.T)] = 0
+    assert counts[tuple(chosen.T)].sum() > lost  # even more synapses
+    assert np.linalg.eigvals(other).real.max() > 0.9 * np.linalg.eigvals(worm.weights).real.max()
 
 
 def test_timescales_do_not_move_a_real_critical_point(worm):
