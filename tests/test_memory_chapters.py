@@ -11,6 +11,7 @@ import rmtlib as rmt
 from rmtlib.errors import NotApplicableError, ValidationError
 from rmtlib.symbolic import memory_edge as closed
 from rmtlib.theory import periphery
+from rmtlib.theory.loops import loops_beyond
 
 C = closed.memory_edge_symbols
 
@@ -271,3 +272,51 @@ def test_outlier_of_inhibition_leaves_the_bar():
 def test_unknown_law_is_refused():
     with pytest.raises(ValidationError, match="uniform"):
         closed.timescale_transform("gamma")
+
+
+# ---------------------------------------------------------------- loops
+def test_loops_against_drawing_them():
+    """Expected number of loops with a real eigenvalue beyond x: contour integral against loops of 2 to 7 units, drawn."""
+    ens = rmt.core_periphery(degree=3.0, weight=stats.norm(-1.5, 4.5))
+    unit, rng, draws = ens.population("I"), np.random.default_rng(5), 400_000
+    for x in (0.0, 0.003):
+        product, number, variance = np.ones(draws), 0.0, 0.0
+        for k in range(1, 8):
+            t, h = unit.tau.sample(draws, rng), unit.gain.sample(draws, rng)
+            product = product * rng.normal(-1.5, 4.5, draws) * h / (1 + x * t)
+            if k > 1:
+                share = np.mean(product > 1)
+                number += 3.0**k / k * share
+                variance += (3.0**k / k) ** 2 * share / draws
+        # longer loops than seven are left out of the drawing: rarer by the smallest spectral radius to that power
+        assert abs(loops_beyond(ens, x) - number) < 4 * variance**0.5 + 0.01 * number
+
+
+def test_loops_do_not_depend_on_the_line_of_integration(monkeypatch):
+    from rmtlib.theory import loops
+
+    ens, values = rmt.core_periphery(), []
+    for s in (2.6, 3.4):
+        monkeypatch.setattr(loops, "_abscissa", lambda ens, x, s=s: s)
+        values.append(loops_beyond(ens, 0.001))
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
+    monkeypatch.undo()
+    scaled = rmt.core_periphery(
+        tau_e=rmt.as_law(stats.beta(2, 2, loc=20, scale=30)).scaled(10.0),
+        tau_i=rmt.as_law(stats.beta(2, 2, loc=20, scale=105)).scaled(10.0),
+    )
+    assert loops_beyond(scaled, 0.0001) == pytest.approx(values[0], rel=1e-7)  # unit of time
+
+
+def test_loops_refuse():
+    ens = rmt.core_periphery()
+    with pytest.raises(ValidationError, match="right of"):
+        loops_beyond(ens, -0.01)
+    with pytest.raises(ValidationError, match="Ensemble"):
+        loops_beyond(None, 0.0)
+    with pytest.raises(NotApplicableError, match="atoms"):
+        loops_beyond(rmt.core_periphery(weight=1.0), 0.0)
+    with pytest.raises(NotApplicableError, match="fixed degree"):
+        loops_beyond(rmt.ginibre(leak=1.0), 0.5)
+    with pytest.raises(NotApplicableError, match="inside the edge"):
+        loops_beyond(rmt.core_periphery(weight=stats.norm(0, 20)), 0.0)
