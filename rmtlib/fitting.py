@@ -334,7 +334,13 @@ def _like(net: Network, row: NDArray, column: NDArray, weight: FloatArray, **oth
     if not net.is_sparse:
         weights = weights.toarray()
     values = {"tau": net.tau, "gain": net.gain, "labels": net.labels, **other}
-    return Network(weights, values["tau"], values["gain"], values["labels"], net.leak)
+    return _made(net, weights, values["tau"], values["gain"], values["labels"])
+
+
+def _made(net: Network, weights: Any, tau: FloatArray, gain: FloatArray, labels: Any) -> Network:
+    """A network with the leak of `net`, and with the names of its units where it has them."""
+    names = getattr(net, "names", None)
+    return Network(weights, tau, gain, labels, net.leak, **({} if names is None else {"names": names}))
 
 
 def _seed(seed: Any) -> np.random.Generator:
@@ -461,9 +467,7 @@ def _choose(
         choice = _Choice(law, name, statistic, pvalue, sign)
         if forced or (pvalue > _LEVEL and spread > _SPREAD):
             return choice
-        if best is None:
-            best = choice
-        elif best.pvalue <= _LEVEL < pvalue:
+        if best is None or best.pvalue <= _LEVEL < pvalue:
             best = choice
     if best.pvalue > _LEVEL:
         return best
@@ -699,17 +703,32 @@ def _weight_law(block: _Block, dale: int | None, weights: str, rng, samples: int
 # ------------------------------------------------------------------------------------ bootstrap
 
 
-def _stats(x: FloatArray, logs: bool) -> FloatArray:
-    """Columns 1, x, x^2 and, for positive values, log x and log^2 x: sufficient for every family."""
-    columns = [np.ones_like(x), x, x**2]
-    if logs:
-        log = np.log(x)
-        columns += [log, log**2]
-    return np.stack(columns, 1)
+def _stats(x: FloatArray, logs: bool) -> tuple[FloatArray, FloatArray]:
+    """What is resampled: x and, for positive values, log x, less their means, and the squares of that, less their means.
+
+    Centred, they hardly depend on the number of synapses, and errors of ratios do not come out of a difference of large ones.
+    The second result are the four (or two) means.
+    """
+    columns, means = [], []
+    for y in (x, np.log(x)) if logs else (x,):
+        u = y - y.mean()
+        columns += [u, u**2 - np.mean(u**2)]
+        means += [y.mean(), np.mean(u**2)]
+    return np.stack(columns, 1), np.array(means)
 
 
-def _named(mean: FloatArray) -> dict[str, FloatArray]:
-    return dict(zip(("x", "xx", "l", "ll"), mean, strict=False))
+def _named(deviation: FloatArray, means: FloatArray, x: FloatArray) -> dict[str, FloatArray]:
+    """Replicates of the means of x, x^2 (log x, log^2 x), within what values between the extremes of x can have."""
+    out = {}
+    for k, names in enumerate((("x", "xx"), ("l", "ll"))[: means.size // 2]):
+        y = x if k == 0 else np.log(x)
+        first = np.clip(deviation[:, 2 * k], y.min() - means[2 * k], y.max() - means[2 * k])
+        var = np.maximum(means[2 * k + 1] + deviation[:, 2 * k + 1] - first**2, 0.0)
+        out[names[0]] = means[2 * k] + first
+        out[names[1]] = var + out[names[0]] ** 2
+    if "l" in out:
+        out["l"] = np.minimum(out["l"], np.log(out["x"]))
+    return out
 
 
 def _moments(family: str | None, stat: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray]:
@@ -816,18 +835,31 @@ class _Edge:
     """
 
     def __init__(self, ens: Ensemble, n: int, groups: dict, net: Network):
-        from .theory import _edge, _edge_of
+        from .theory import _edge, _edge_of, spectral_abscissa
         from .theory.edge import _root
 
-        self.root = _root
-
-        self.ens, self.net, self.groups = ens, net, list(groups.values())
-        self.edge = _edge_of(ens, n)
-        self.mean = ens.input_mean(n)
+        self.net, self.groups, self.root = net, list(groups.values()), _root
+        self.ens = ens if ens.reciprocity is None else Ensemble(ens.populations, ens.synapses, None, ens.leak)
+        self.edge = _edge_of(self.ens, n)
+        self.mean = self.ens.input_mean(n)
         sys = self.edge.sys
         self.bulk = float(_edge.bulk_abscissa(self.edge) / sys.scale) if sys.classes else -np.inf
         outliers = _edge.find_outliers(self.edge) / sys.scale
         self.outlier = complex(outliers[np.argmax(outliers.real)]) if len(outliers) else None
+        self.bar = spectral_abscissa(self.ens, parts="bar", n=n)
+        plain = max(self.bulk, self.bar, -np.inf if self.outlier is None else self.outlier.real)
+        self.abscissa = plain if ens is self.ens else spectral_abscissa(ens, n=n)
+        # the measured reciprocity moves all replicates alike
+        self.shift = 0.0 if ens is self.ens else self.abscissa - plain
+
+    def samples(self, boot: _Bootstrap, variance: FloatArray, mean: FloatArray) -> FloatArray:
+        """Replicates of the spectral abscissa: the rightmost of bulk, outlier, and bar, which stays where it is."""
+        values = [np.full(boot.count, self.bar)]
+        if np.isfinite(self.bulk):
+            values.append(self.bulk_samples(boot, variance))
+        if self.outlier is not None:
+            values.append(self.outlier_samples(boot, mean))
+        return np.max(values, axis=0) + self.shift
 
     def bulk_samples(self, boot: _Bootstrap, variance: FloatArray) -> FloatArray:
         """Replicates of the bulk abscissa, given replicates (B, K, K) of the variances.
@@ -925,7 +957,7 @@ def fit(
     progress : bool
         Show a progress bar on standard error.
     tests : bool
-        False skips the tests of structure; those of the laws remain, because the choice of a law needs them.
+        False skips the tests of structure, and those of laws that are asked for by name; the choice by ``"auto"`` needs them.
     reciprocity : bool
         True gives the ensemble the measured reciprocity of every pair of blocks
         (:class:`~rmtlib.ensemble.Reciprocity`). False, the default, tests it only.
@@ -971,17 +1003,19 @@ def fit(
     rng = _seed(seed)
     groups = _units(net, populations)
     net, dropped = _prune(net, threshold)
-    net = Network(net.weights, net.tau, net.gain, _labels(net.n, groups), net.leak)
+    net = _made(net, net.weights, net.tau, net.gain, _labels(net.n, groups))
     blocks, own, own_weight = _blocks(net, groups)
     names = list(groups)
     notes: list[str] = []
     found: list[Test] = []
+    # a law that was asked for by name is judged only where tests are wanted
+    judged = [bootstrap if tests or option == "auto" else 0 for option in (laws, weights)]
     bar = _Progress(len(names) + len(blocks) + 3, progress)
     with bar:
         # laws of tau and gain
         joints, choices = [], []
         for name, index in groups.items():
-            joint, choice, more, said = _joint(name, net.tau[index], net.gain[index], laws, rng, bootstrap)
+            joint, choice, more, said = _joint(name, net.tau[index], net.gain[index], laws, rng, judged[0])
             joints.append(joint)
             choices.append(choice)
             found += more
@@ -990,7 +1024,7 @@ def fit(
         # laws of the weights
         dale = _dale(blocks, len(names))
         for block in blocks:
-            block.choice = _weight_law(block, dale[block.b], weights, rng, bootstrap)
+            block.choice = _weight_law(block, dale[block.b], weights, rng, judged[1])
             if block.choice.note:
                 notes.append(f"weight[{block.label}]: {block.choice.note}")
             if block.choice.pvalue is not None:
@@ -999,12 +1033,10 @@ def fit(
             bar.step()
         ens = _ensemble(net, groups, joints, blocks, dale, own, own_weight, reciprocity, notes)
         bar.step()
-        from .theory import spectral_abscissa
-
-        abscissa = spectral_abscissa(ens, n=net.n)
+        edge = _Edge(ens, net.n, groups, net)
         units = _units_abscissa(ens, net, groups)
         boot = _Bootstrap([index.size for index in groups.values()], bootstrap, rng) if bootstrap else None
-        parameters, samples = _errors(ens, net, groups, choices, blocks, boot, abscissa)
+        parameters, samples = _errors(ens, net, groups, choices, blocks, boot, edge)
         bar.step()
         if tests:
             from .structure import structure_tests
@@ -1015,7 +1047,7 @@ def fit(
     if boot is not None:
         spread = _spread(samples) if np.all(np.isfinite(samples)) else 0.0
     return FitResult(
-        ens, net, tuple(parameters), tuple(found), dropped, float(abscissa), spread, float(units), samples, tuple(notes)
+        ens, net, tuple(parameters), tuple(found), dropped, edge.abscissa, spread, float(units), samples, tuple(notes)
     )
 
 
@@ -1154,7 +1186,7 @@ def _reciprocities(blocks, names, synapses, notes) -> dict[tuple[str, str], Any]
     return pairs
 
 
-def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Parameter], FloatArray]:
+def _errors(ens, net, groups, choices, blocks, boot, edge) -> tuple[list[Parameter], FloatArray]:
     """Parameters with their errors, and the replicates of the abscissa."""
     parameters: list[Parameter] = []
 
@@ -1172,10 +1204,11 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
         if boot is not None:
             positive = choice.family is not None and FAMILIES[choice.family].positive
             x = choice.sign * block.weight if positive else block.weight
-            sums = boot.block(block, _stats(x, choice.family in ("gamma", "lognormal")))
-            number = np.maximum(sums[:, 0], 1e-3)
+            columns, means = _stats(x, choice.family in ("gamma", "lognormal"))
+            sums = boot.block(block, np.column_stack([np.ones(x.size), columns]))
+            number = np.maximum(sums[:, 0], 0.5)
             degree = number / block.targets
-            stat = _named(_possible(sums[:, 1:] / number[:, None], x).T)
+            stat = _named(sums[:, 1:] / number[:, None], means, x)
             first, spread = _moments(choice.family, stat)
             first = first * (choice.sign if positive else 1)
             p = np.minimum(degree / block.sources, 1.0)
@@ -1192,49 +1225,19 @@ def _errors(ens, net, groups, choices, blocks, boot, abscissa) -> tuple[list[Par
             first = spread = None
             if boot is not None:
                 family = choices[i][what].family
-                logs = family in ("gamma", "lognormal")
-                stat = _named(_possible(boot.population(i, _stats(x, logs)[:, 1:]), x).T)
+                columns, means = _stats(x, family in ("gamma", "lognormal"))
+                stat = _named(boot.population(i, columns), means, x)
                 first, spread = _moments(family, stat)
             add(f"{what} mean[{name}]", law.mean(), first)
             add(f"{what} sd[{name}]", np.sqrt(max(law.var(), 0.0)), spread)
     if boot is None:
         return parameters, np.empty(0)
-    return parameters, _abscissae(ens, net, groups, boot, variance, mean, abscissa)
+    return parameters, edge.samples(boot, variance, mean)
 
 
 def _spread(samples: FloatArray) -> float:
     """Standard deviation; exactly 0 of equal numbers."""
     return 0.0 if np.ptp(samples) == 0 else float(np.std(samples, ddof=1))
-
-
-def _possible(mean: FloatArray, x: FloatArray) -> FloatArray:
-    """Replicates of sample means, kept where a sample could have them: <x^2> >= <x>^2, |<x>| <= max|x|."""
-    out = mean.copy()
-    out[:, 0] = np.clip(out[:, 0], x.min(), x.max())
-    out[:, 1] = np.clip(out[:, 1], out[:, 0] ** 2, np.max(x**2))
-    if out.shape[1] > 2:
-        out[:, 2] = np.minimum(out[:, 2], np.log(out[:, 0]))
-        out[:, 3] = np.maximum(out[:, 3], out[:, 2] ** 2)
-    return out
-
-
-def _abscissae(ens, net, groups, boot, variance, mean, abscissa) -> FloatArray:
-    """Replicates of the spectral abscissa: the rightmost of bulk, bar (kept) and outlier."""
-    from .theory import spectral_abscissa
-
-    if not np.isfinite(abscissa):
-        return np.full(boot.count, abscissa)
-    base = ens if ens.reciprocity is None else Ensemble(ens.populations, ens.synapses, None, ens.leak)
-    edge = _Edge(base, net.n, groups, net)
-    values = [np.full(boot.count, spectral_abscissa(ens, parts="bar", n=net.n))]
-    if edge.edge.sys.classes and np.isfinite(edge.bulk):
-        values.append(edge.bulk_samples(boot, variance))
-    if edge.outlier is not None:
-        values.append(edge.outlier_samples(boot, mean))
-    out = np.max(values, axis=0)
-    if base is not ens:  # the measured reciprocity moves all replicates alike
-        out = out + abscissa - spectral_abscissa(base, n=net.n)
-    return out
 
 
 # --------------------------------------------------------------------------------------- controls
@@ -1302,7 +1305,7 @@ def shuffle(net: Network, what: str, seed: Any, populations: Any = None) -> Netw
                 changed[name][index] = getattr(net, name)[rng.permutation(index)]
     if what not in ("weights", "synapses", "degrees", "all"):
         weights = net.weights
-        return Network(weights, changed.get("tau", net.tau), changed.get("gain", net.gain), net.labels, net.leak)
+        return _made(net, weights, changed.get("tau", net.tau), changed.get("gain", net.gain), net.labels)
     blocks, own, own_weight = _blocks(net, groups)
     parts = [(own, own, own_weight)]
     index = list(groups.values())
@@ -1325,7 +1328,7 @@ def shuffle(net: Network, what: str, seed: Any, populations: Any = None) -> Netw
 
 
 def _exchange(row: NDArray, column: NDArray, block: _Block, rng: np.random.Generator) -> NDArray:
-    """Rows of the same synapses after about ten exchanges each: (i, j), (k, l) -> (k, j), (i, l).
+    """Rows of the same synapses after about ten exchanges each, or more: (i, j), (k, l) -> (k, j), (i, l).
 
     Many pairs are tried at once. One is refused if a synapse that it would make exists, is made by another pair, is an autapse,
     or if another pair would make one that it has: refusing both sides of every conflict makes the step
@@ -1333,15 +1336,15 @@ def _exchange(row: NDArray, column: NDArray, block: _Block, rng: np.random.Gener
     """
     row = row.copy()
     m, width = row.size, int(block.columns)
-    target, tries = 10 * m, 0
-    done = 0
-    while done < target and tries < 200 and m > 1:
-        tries += 1
-        order = rng.permutation(m)[: m - m % 2]
-        first, second = order[0::2], order[1::2]
+    # as many steps whatever happens in them: to stop after so many exchanges would favour graphs that allow many
+    steps = (40 if m < 1000 else 20) / max(1 - block.probability, 0.1) ** 2
+    for _ in range(int(steps) if m > 1 else 0):
+        # half of the pairs: with all of them some graphs of few synapses cannot be reached
+        order = rng.permutation(m)
+        pairs = rng.binomial(m // 2, 0.5)
+        first, second = order[:pairs], order[pairs : 2 * pairs]
         made = np.concatenate([row[second] * width + column[first], row[first] * width + column[second]])
         present = row * width + column
-        pairs = first.size
         pair_of = np.full(m, -1)
         pair_of[first] = pair_of[second] = np.arange(pairs)
         sort = np.argsort(present, kind="stable")
@@ -1358,10 +1361,8 @@ def _exchange(row: NDArray, column: NDArray, block: _Block, rng: np.random.Gener
         refused[maker[ordered[:-1][same]]] = True
         if block.a == block.b:
             refused |= (row[second] == column[first]) | (row[first] == column[second])
-        good = ~refused
-        i, j = first[good], second[good]
+        i, j = first[~refused], second[~refused]
         row[i], row[j] = row[j], row[i]
-        done += 2 * int(good.sum())
     return row
 
 
