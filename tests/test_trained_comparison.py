@@ -23,7 +23,7 @@ def first(d):
 
 def test_every_stored_network_is_compared(stored):
     assert sorted(stored["networks"]) == rmt.training.names()
-    assert len(stored["networks"]) >= 10
+    assert len(stored["networks"]) >= 15
     assert stored["samples"] >= 200
     for name, d in stored["networks"].items():
         net = rmt.training.load(name)
@@ -65,7 +65,9 @@ def test_the_rightmost_eigenvalue_is_an_outlier_and_that_of_the_core_is_not(stor
     whole = np.mean([j["whole"]["abscissa"]["rank"] >= top for _, j in every])
     core = np.mean([j["core"]["abscissa"]["rank"] >= top for _, j in every])
     assert whole > 0.75
-    assert core < 0.35
+    assert core < 0.5
+    # before training the network is a draw of its ensemble
+    assert all(d["whole"]["abscissa"]["pvalue"] > 0.01 for d in stored["initial"].values())
     # the cloud as such is that of the ensemble
     clouds = [j["whole"]["cloud"]["pvalue"] for _, j in every if j["whole"]["cloud"]]
     assert np.mean(np.array(clouds) < 0.05) < 0.25
@@ -77,7 +79,7 @@ def test_the_rightmost_eigenvalue_is_an_outlier_and_that_of_the_core_is_not(stor
 def test_placing_of_synapses_makes_it(stored):
     rows = [(first(d)["leading"][0][0], {r["what"]: r for r in first(d)["controls"]}, first(d)["low rank"])
             for d in stored["networks"].values() if "controls" in first(d)]  # fmt: skip
-    assert len(rows) >= 8
+    assert len(rows) >= 5
     for what in ("weights", "synapses", "degrees"):
         assert np.mean([value > t[what]["mean"] + 3 * t[what]["sd"] for value, t, _ in rows]) > 0.7
     # timescales do not
