@@ -37,8 +37,8 @@ NETWORKS = {
 
 
 def renew_list():
-    """SHA256SUMS of everything that is stored, as `sha256sum *.json *.npz trained/*.npz` writes it."""
-    files = [path for kind in ("*.json", "*.npz", "trained/*.npz") for path in HERE.glob(kind)]
+    """SHA256SUMS of everything that is stored, as `sha256sum *.json *.csv trained/*.npz` writes it."""
+    files = [path for kind in ("*.json", "*.csv", "*.npz", "trained/*.npz") for path in HERE.glob(kind)]
     names = sorted(path.relative_to(HERE).as_posix() for path in files)
     lines = [f"{hashlib.sha256((HERE / name).read_bytes()).hexdigest()}  {name}\n" for name in names]
     (HERE / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")

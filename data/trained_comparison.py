@@ -28,7 +28,7 @@ SAMPLES, CLOUDS, SHUFFLES, SEED = 200, 100, 20, 20261127
 KINDS = ("weights", "synapses", "degrees", "tau", "gain", "tau+gain")
 RANKS = (0, 1, 2, 3, 5, 10)
 THRESHOLDS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
-IN_FULL = (0, 1)  # seeds of the networks with shuffles, thresholds and removed parts  # of the root mean square synapse
+IN_FULL = (0,)  # seeds of the networks with tests of the fit, shuffles, thresholds and removed parts  # of the root mean square synapse
 
 
 def digits(x, count=6):
@@ -80,29 +80,31 @@ def off_the_bar(net, lam):
     return lam[np.abs(lam[:, None] - bar).min(axis=1) > 1e-9 * np.abs(lam)]
 
 
-def against(net, seed, tests=True):
-    """The spectrum of a network against the ensemble fitted to it; with tests of the fit, and clouds of eigenvalues, if asked."""
-    fitted = rmt.fit(net, laws="beta", bootstrap=20, seed=seed, progress=False, tests=tests)
+def against(net, seed, tests=False, clouds=True):
+    """The spectrum of a network against the ensemble fitted to it; with errors and tests of the fit, and clouds, if asked."""
+    fitted = rmt.fit(net, laws="beta", bootstrap=20 if tests else 0, seed=seed, progress=False, tests=tests)
     ens, n = fitted.ensemble, net.n
     lam = rmt.eigenvalues(net)
     draws = rmt.sample_many(ens, n, SAMPLES, seed, lambda other: (rmt.eigenvalues(other), other), progress=False)
-    clouds = [values for values, _ in draws]
+    spectra = [values for values, _ in draws]
     # outside the edge: in an even number of its closed curves
     curves = [Path(np.column_stack([c.real, c.imag])) for c in rmt.spectral_edge(ens, n=n, points=200)]
 
     def share_outside(other, values):
         z = off_the_bar(other, values)
+        if not z.size:
+            return 0.0  # a network without cycles: all of it is bar
         within = sum(c.contains_points(np.column_stack([z.real, z.imag])) for c in curves) % 2
         return float(np.mean(within == 0))
 
     outside = [share_outside(net, lam), *(share_outside(other, values) for values, other in draws)]
     bulk = rmt.spectral_abscissa(ens, parts=("bulk",), n=n)
-    beyond = [int(np.sum(values.real > bulk)) for values in clouds]
-    cloud = vars(cloud_test(lam, clouds[:CLOUDS])) if tests else None
-    top = rank_test(lam[0].real, [values[0].real for values in clouds])
+    beyond = [int(np.sum(values.real > bulk)) for values in spectra]
+    cloud = vars(cloud_test(lam, spectra[:CLOUDS])) if clouds else None
+    top = rank_test(lam[0].real, [values[0].real for values in spectra])
     out = rank_test(outside[0], outside[1:])
     spread = rank_test(float(np.mean(np.abs(lam - lam.mean()) ** 2)),
-                       [float(np.mean(np.abs(v - v.mean()) ** 2)) for v in clouds])  # fmt: skip
+                       [float(np.mean(np.abs(v - v.mean()) ** 2)) for v in spectra])  # fmt: skip
     count = rank_test(int(np.sum(lam.real > bulk)), beyond)
     rows = [{"name": t.name, "statistic": t.statistic, "pvalue": t.pvalue} for t in fitted.tests]
     return {
@@ -145,7 +147,7 @@ def low_rank(net, seed):
 
 
 def jacobian(net, held, seed, first, full):
-    """All about the Jacobian of one remembered stimulus, the `first` or the other; shuffles, thresholds, parts if `full`."""
+    """All about the Jacobian of one remembered stimulus, the `first` or the other; tests, shuffles, thresholds, parts if `full`."""
     e = net.labels == "E"
     values, right, left = rmt.eigenvectors(net)
     weights = net.weights
@@ -177,8 +179,8 @@ def jacobian(net, held, seed, first, full):
             "memory read": [float(np.abs(np.vdot(left[:, 0], d)) / np.linalg.norm(d)) for d in difference],
             "overlap": float(np.linalg.norm(left[:, 0]) * np.linalg.norm(right[:, 0])),
         },
-        "whole": against(net, seed, tests=first),
-        "core": against(core, seed),
+        "whole": against(net, seed, tests=full, clouds=first),
+        "core": against(core, seed, tests=full),
     }
     if full:
         grid = [t * np.sqrt(np.mean(weights[weights != 0] ** 2)) for t in THRESHOLDS]
@@ -253,7 +255,7 @@ def control(initial, task, seed=SEED):
         "separation": held.separation, "same point": bool(held.point(0) == held.point(1)),
         "eigenvalues": pairs(rmt.eigenvalues(net)),
         "share of h-weighted square from E": power[:, e].sum() / power.sum(),
-        "whole": against(net, seed), "core": against(net.subnetwork("I"), seed),
+        "whole": against(net, seed, clouds=False),
     }  # fmt: skip
 
 
@@ -265,16 +267,17 @@ def write(table):
 
 
 def main(chosen):
-    table = json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {"networks": {}, "initial": {}}
+    table = json.loads(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else {"networks": {}, "single": {}, "initial": {}}
     table.update(samples=SAMPLES, clouds=CLOUDS, shuffles=SHUFFLES, seed=SEED)
-    for name in tqdm(chosen or [n for n in rmt.training.names() if n not in table["networks"]]):
+    for name in tqdm(chosen or [n for n in rmt.training.names() if n not in {*table["networks"], *table["single"]}]):
         trained = rmt.training.load(name)
         recipe = Recipe.from_dict(trained.recipe)
         before = initial(recipe, trained.seed)
         if str(trained.seed) not in table["initial"]:  # the noise is no part of the start
             table["initial"][str(trained.seed)] = control(before, trained.task)
         found = study(trained, before, trained.task)
-        table["networks"][name] = {"seed": trained.seed, "accuracy": trained.accuracy, "updates": trained.iterations, **found}
+        family = "single" if name.startswith("single") else "networks"
+        table[family][name] = {"seed": trained.seed, "accuracy": trained.accuracy, "updates": trained.iterations, **found}
         write(table)
 
 
