@@ -23,7 +23,8 @@ def first(d):
 
 def test_every_stored_network_is_compared(stored):
     assert sorted([*stored["networks"], *stored["single"]]) == rmt.training.names()
-    assert len(stored["networks"]) >= 15 and len(stored["single"]) >= 8
+    assert len(stored["networks"]) >= 15
+    assert len(stored["single"]) >= 8
     assert stored["samples"] >= 200
     for name, d in (stored["networks"] | stored["single"]).items():
         net = rmt.training.load(name)
@@ -112,7 +113,8 @@ def test_single_trials_make_a_core(stored):
         assert after["share of squared weight from E"] < 0.05 < 0.75 < before["share of squared weight from E"]
         assert after["synapses"]["E"] < 0.02 * before["synapses"]["E"]
         assert after["synapses"]["I"] > 0.85 * before["synapses"]["I"]
-        assert after["tau mean"]["I"] > after["tau mean"]["E"] + 10 and after["tau sd"]["I"] > after["tau sd"]["E"]
+        assert after["tau mean"]["I"] > after["tau mean"]["E"] + 10
+        assert after["tau sd"]["I"] > after["tau sd"]["E"]
         ranks += [s["jacobian"]["core"]["abscissa"]["pvalue"] for s in d["stimuli"] if "jacobian" in s]
     assert len(ranks) == 16
     assert np.sum(np.array(ranks) < 0.05) <= 3
