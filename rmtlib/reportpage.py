@@ -483,7 +483,7 @@ def _marginality(data: dict[str, Any], job: Any) -> str:
         words.append(f"The memory time of its bulk, −1/abscissa, is {number(found['memory_time'])}{unit}.")
     if data["freezing"].get("frozen"):
         words.append("Below the freezing degree (see below) a typical network is further from marginality than these second moments say.")
-    words.append("Timescales do not enter K(0): slow units crowd the spectrum towards zero but cannot carry it across.")
+    words.append("Timescales do not enter K(0): slow units crowd the bulk towards zero but cannot carry it across.")
     out = _p(" ".join(words))
     rows, never = [], {}
     for change in found["parameters"]:
@@ -500,7 +500,7 @@ def _marginality(data: dict[str, Any], job: Any) -> str:
         out += _table(["parameter", "now", "marginal at", "relative change"], rows)
     if never:
         words = "; ".join(f"{', '.join(names)} ({escape(reason)})" if reason else ", ".join(names) for reason, names in never.items())
-        out += _p(f"Nothing is gained by changing {words}.", "small")
+        out += _p(f"None of these alone makes it marginal: {words}.", "small")
     return out
 
 
