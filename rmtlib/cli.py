@@ -92,7 +92,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--time-unit", default="", metavar="UNIT", help="unit of the timescales, such as ms")
     work = report.add_argument_group("computation")
     work.add_argument("--threshold", type=_threshold, metavar="NUMBER|auto", help="synapses with |weight| up to this are pruned ones; auto looks for a gap")  # fmt: skip
-    work.add_argument("--samples", type=int, help="networks drawn from the fitted law (default: 200 for small networks to 8 for huge ones)")
+    work.add_argument("--samples", type=int, help="networks drawn from the fitted law (default: 200 for small networks to 4 for huge ones)")
     work.add_argument("--bootstrap", type=int, help="replicates for the errors of the fit (default 200, fewer for huge networks)")
     work.add_argument("--points", type=int, default=None, help="points for the density of the fitted law; 0 leaves it out")
     work.add_argument("--seed", type=int, default=0, help="the same seed gives the same report (default 0)")

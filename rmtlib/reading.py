@@ -323,7 +323,7 @@ def _kind_of(path: Path, rows: list[list[str]], body: list[tuple[int, list[str]]
         return "edges"  # whose reader says what is wrong with the header
     if len(top) == 3:
         square = whole and len(below) == 3 and all(len(r) == 3 and all(map(_is_number, r)) for r in below)
-        if square and not header and all(_is_unit(cell) for row in below for cell in row[:2]):
+        if square and all(_is_unit(cell) for row in below for cell in row[:2]):
             raise ValidationError(
                 f"{path.name} may be a 3 x 3 matrix or a list of three synapses: say kind='matrix' or kind='edges' "
                 "(or give a list the header source,target,weight)"

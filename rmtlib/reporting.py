@@ -21,26 +21,30 @@ does not exist is null. A complex number is a pair ``[re, im]``. Each part is an
 ``network``
     ``n``, ``synapses``, ``mean_degree``, ``leak``, ``stored``, ``populations`` (per population ``name``, ``n``, ``in_degree``,
     ``out_degree``, ``excitatory``, ``inhibitory``, and mean, sd, least and greatest of ``tau`` and ``gain``), ``degrees`` (mean number of synapses,
-    rows are targets), ``core`` (units on a cycle), ``reciprocal_pairs``, ``autapses``, ``degree_variance`` (in and out, over its Poisson value).
+    rows are targets), ``core`` (units on a cycle, in ``components`` strongly connected
+    components), ``reciprocal_pairs``, ``autapses``, ``degree_variance`` (in and out, over its Poisson value).
 ``fit``
     what ``FitResult.to_dict`` gives.
 ``theory``
     ``abscissa`` (``bulk``, ``bar``, ``outliers``, ``all``), ``edge`` (list of curves), ``outliers``, ``bar`` (share of the eigenvalues, of the law and
     of the network), ``missing`` (what does not exist, and why).
 ``spectrum``
-    ``exact`` (whether ``eigenvalues`` holds all of them or the leading ones), ``bar`` (those on no cycle), ``beyond_edge``.
+    ``exact`` (whether ``eigenvalues`` holds all of them or the leading ones), ``bar`` (those on no cycle), ``real`` (how many
+    are), ``beyond_edge`` (how many of the core lie outside the edge of the law).
 ``abscissa``
-    ``all`` and ``core``: ``exact``, ``fitted``, ``error``, ``samples``, ``mean``, ``sd``, ``above`` (samples further right than the network), ``pvalue``.
+    ``all`` and ``core``: ``exact``, ``fitted``, ``error``, ``samples``, ``mean``, ``sd``, ``above`` (samples further right than the network),
+    ``pvalue``; ``lost`` (samples that could not be solved).
 ``freezing``
     ``degree``, ``freezing_degree``, ``frozen``, ``abscissa`` (of the bound, where frozen).
 ``density``
-    ``x``, ``y``, ``cavity`` and ``law`` along a cut, for networks too large for all eigenvalues.
+    ``law`` on the grid ``x`` by ``y`` (null near the edge and at the ``lost`` points); for networks too large for all eigenvalues
+    ``cut``: ``x``, ``y``, ``cavity`` (on the graph) and ``law`` along a line.
 ``marginality``, ``sensitivities``
     what ``to_dict`` of :func:`rmtlib.marginality` and :func:`rmtlib.sensitivities` gives.
 ``nonnormality``
     ``numerical_abscissa``, ``henrici`` (relative departure from normality).
 ``modes``
-    the slowest: ``eigenvalue``, ``memory_time``, ``period``, ``participation``, ``shares``, ``units``.
+    ``modes``, the slowest, ``within`` the network or its largest component: ``eigenvalue``, ``memory_time``, ``period``, ``participation``, ``shares``, ``units``.
 ``warnings``
     list of ``level`` ("warning" or "note"), ``code`` and ``text``.
 """
@@ -59,14 +63,14 @@ import scipy.linalg as la
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.sparse.linalg import eigs
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from tqdm import tqdm
 
 from . import __version__
 from .ensemble import Ensemble, _generator
 from .errors import ConvergenceError, NotApplicableError, RmtError, ValidationError
 from .network import Network, _replacing
-from .spectrum import _arnoldi, _blocks, _dense_eigenvalues, _sorted, components, numerical_abscissa
+from .spectrum import _blocks, _dense_eigenvalues, _sorted, components, numerical_abscissa
 
 __all__ = ["VERSION", "Report", "report"]
 
@@ -75,7 +79,8 @@ VERSION = 1
 
 _EXACT = 2500  # units of the largest component up to which all eigenvalues are computed
 _DENSE = 250  # units up to which LAPACK finds the rightmost eigenvalue sooner than ARPACK
-_LEADING = 24  # eigenvalues of a larger network
+_LEADING = 8  # eigenvalues of a larger network
+_LU = 1200  # units up to which eigenvectors come from LU factors
 _MODES = 4
 _FEW = 50  # units below which a limit of large networks says little
 
@@ -161,7 +166,7 @@ def report(
         Points at which the density of the fitted law is computed (none very near the edge); 0 leaves it out.
     samples : int, optional
         Networks drawn from the fitted law, for the spread of their rightmost eigenvalue. Default: 200 up to 400 units, 60
-        up to 2000, 20 up to 20 000, 8 beyond.
+        up to 2000, 20 up to 20 000, 4 beyond.
     bootstrap : int, optional
         Replicates for the errors of the fit. Default: 200 up to 20 000 units, 40 beyond.
     time_unit : str
@@ -253,7 +258,7 @@ class _Job:
         self.groups = _groups(net, populations)
         self.points, self.seed, self.progress = points, seed, progress
         n = net.n
-        self.sample_count = (200 if n <= 400 else 60 if n <= 2000 else 20 if n <= 20_000 else 8) if samples is None else samples
+        self.sample_count = (200 if n <= 400 else 60 if n <= 2000 else 20 if n <= 20_000 else 4) if samples is None else samples
         self.bootstrap = (200 if n <= 20_000 else 40) if bootstrap is None else bootstrap
         self.warnings: list[dict[str, str]] = []
         self.done: dict[str, dict[str, Any]] = {}
@@ -263,6 +268,7 @@ class _Job:
         self.density_image: tuple[NDArray, NDArray] | None = None
         self.edge: list[NDArray] = []
         self.outliers: NDArray | None = None
+        self.vectors: tuple[NDArray, NDArray] | None = None
         self.exact, self.simple, self.core = True, np.zeros(0), np.zeros(0, complex)
 
     def run(self) -> dict[str, Any]:
@@ -407,18 +413,17 @@ class _Job:
         if self.exact:
             self.core = _sorted(np.concatenate([_dense_eigenvalues(b.toarray()) for b in blocks])) if blocks else np.zeros(0, complex)
         else:
-            k = min(_LEADING, net.n)
-            self.core = _sorted(
-                np.concatenate(
-                    [
-                        _arnoldi(b, min(k, b.shape[0] - 2), 1e-8, 400_000)
-                        if b.shape[0] > _DENSE
-                        else _dense_eigenvalues(b.toarray())
-                        for b in blocks
-                    ]
-                )
-            )
-            cut = self.core[min(k, self.core.size) - 1].real
+            found = []
+            for block in blocks:
+                if block.shape[0] <= _EXACT:
+                    found.append(_dense_eigenvalues(block.toarray()))
+                else:
+                    values, vectors = _leading(block, _LEADING)
+                    found.append(values)
+                    if block.shape[0] == largest:
+                        self.vectors = values, vectors
+            self.core = _sorted(np.concatenate(found))
+            cut = self.core[min(_LEADING, self.core.size) - 1].real
             self.core, self.simple = self.core[self.core.real >= cut], simple[simple >= cut]
         self.eigenvalues = _sorted(np.concatenate([self.core, self.simple]))
         out: dict[str, Any] = {
@@ -553,22 +558,51 @@ class _Job:
         net = self.net
         chosen = self.eigenvalues[self.eigenvalues.imag >= 0][:_MODES]
         rows = []
-        for value, vector in _vectors(net, chosen):
-            weight = np.abs(vector) ** 2
-            weight /= weight.sum()
-            top = np.argsort(-weight, kind="stable")[:5]
-            rows.append(
-                {
-                    "eigenvalue": value, "memory_time": -1 / value.real if value.real < 0 else None,
-                    "period": 2 * np.pi / abs(value.imag) if value.imag else None,
-                    "participation": 1 / np.sum(weight**2), "on_bar": bool(value.imag == 0 and np.any(self.simple == value.real)),
-                    "shares": {name: weight[index].sum() for name, index in self.groups.items()},
-                    "units": [
-                        {"unit": int(k), "name": None if net.names is None else str(net.names[k]), "share": weight[k]} for k in top
-                    ],
-                }  # fmt: skip
-            )
-        return {"modes": rows}
+        for value, vector in self._eigenvectors(chosen):
+            row = {
+                "eigenvalue": value, "memory_time": -1 / value.real if value.real < 0 else None,
+                "period": 2 * np.pi / abs(value.imag) if value.imag else None,
+                "participation": None, "on_bar": bool(value.imag == 0 and np.any(self.simple == value.real)),
+                "shares": dict.fromkeys(self.groups), "units": [],
+            }  # fmt: skip
+            if vector is not None:
+                weight = np.abs(vector) ** 2
+                weight /= weight.sum()
+                row["participation"] = 1 / np.sum(weight**2)
+                row["shares"] = {name: weight[index].sum() for name, index in self.groups.items()}
+                row["units"] = [
+                    {"unit": int(k), "name": None if net.names is None else str(net.names[k]), "share": weight[k]}
+                    for k in np.argsort(-weight, kind="stable")[:5]
+                ]
+            rows.append(row)
+        return {"modes": rows, "within": "network" if net.n <= _LU else "component"}
+
+    def _eigenvectors(self, values: NDArray) -> list[tuple[complex, NDArray | None]]:
+        """Right eigenvectors: of J, or for larger networks of its largest component (None for an eigenvalue elsewhere)."""
+        net = self.net
+        if net.n <= _LU:
+            return _by_inverse_iteration(net.jacobian(), values)
+        inside = np.flatnonzero(self.component == 0)
+        if self.vectors is None:
+            block = _blocks(net)[1][0] if inside.size > 1 else None
+            if block is None:
+                return [(complex(value), None) for value in values]
+            if block.shape[0] <= _LU:
+                known = [v for v in values if np.any(np.abs(self.core - v) == 0)]
+                pairs = _by_inverse_iteration(block, np.array(known))
+                self.vectors = np.array([v for v, _ in pairs]), np.array([x for _, x in pairs]).T
+            else:
+                self.vectors = _leading(block, 2 * _MODES)
+        known, vectors = self.vectors
+        scale = np.abs(known).max(initial=0.0)
+        out: list[tuple[complex, NDArray | None]] = []
+        for value in values:
+            vector = None
+            if known.size and np.abs(known - value).min() <= 1e-6 * scale:
+                vector = np.zeros(net.n, complex)
+                vector[inside] = vectors[:, int(np.argmin(np.abs(known - value)))]
+            out.append((complex(value), vector))
+        return out
 
     # ---------------------------------------------------------------------- conclusions
 
@@ -633,7 +667,7 @@ def _rightmost(net: Network) -> tuple[float, float]:
             best = max(best, float(np.max(_dense_eigenvalues(block.toarray()).real)))
             continue
         try:
-            best = max(best, float(_arnoldi(block, 1, 1e-6, 100_000)[0].real))
+            best = max(best, float(_leading(block, 2)[0][0].real))
         except ConvergenceError:
             if block.shape[0] > _EXACT:
                 raise
@@ -641,32 +675,85 @@ def _rightmost(net: Network) -> tuple[float, float]:
     return max([best, *([float(np.max(simple))] if simple.size else [])]), best
 
 
-def _vectors(net: Network, values: NDArray) -> list[tuple[complex, NDArray]]:
-    """Right eigenvectors of given eigenvalues, with a residual that is small or an error."""
-    jacobian = net.jacobian()
+def _by_inverse_iteration(jacobian: sp.csr_array, values: NDArray) -> list[tuple[complex, NDArray]]:
+    """Right eigenvectors of given eigenvalues, with a residual that is small, or an error."""
+    n = jacobian.shape[0]
     scale = float(np.abs(jacobian).sum(axis=1).max()) or 1.0
-    start = np.random.default_rng(0).standard_normal(net.n)
+    dense = jacobian.toarray()
     out = []
-    if net.n <= 1200:
-        dense = jacobian.toarray()
-        for value in values:
-            z = value.real if value.imag == 0 else value
-            factors = la.lu_factor(dense - (z + 1e-10 * scale) * np.eye(net.n))
-            vector = start
-            for _ in range(3):
-                vector = la.lu_solve(factors, vector)
-                vector = vector / np.linalg.norm(vector)
-            out.append((complex(value), vector))
-    else:
-        k = min(2 * len(values) + 4, net.n - 2)
-        found, vectors = eigs(jacobian, k, which="LR", v0=start, ncv=min(net.n, max(4 * k, 80)), maxiter=5000)
-        for value in values:
-            best = int(np.argmin(np.abs(found - value)))
-            if abs(found[best] - value) > 1e-6 * scale:
-                raise ConvergenceError(f"the eigenvector of {value:.4g} was not found by sparse methods")
-            out.append((complex(value), vectors[:, best]))
-    for value, vector in out:
+    for value in values:
+        vector = np.random.default_rng(0).standard_normal(n)
+        z = value.real if value.imag == 0 else value
+        factors = la.lu_factor(dense - (z + 1e-10 * scale) * np.eye(n))
+        for _ in range(3):
+            vector = la.lu_solve(factors, vector)
+            vector = vector / np.linalg.norm(vector)
         miss = np.linalg.norm(jacobian @ vector - value * vector)
         if not miss <= 1e-6 * scale:
             raise ConvergenceError(f"the eigenvector of {value:.4g} has residual {miss:.3g}")
+        out.append((complex(value), vector))
     return out
+
+
+def _hull(matrix: sp.csr_array, steps: int = 30) -> tuple[float, float]:
+    """Centre and radius of a disc about the eigenvalues, from the Ritz values of a short Arnoldi process."""
+    n = matrix.shape[0]
+    basis, ritz = np.zeros((steps + 1, n)), np.zeros((steps + 1, steps))
+    vector = np.random.default_rng(0).standard_normal(n)
+    basis[0] = vector / np.linalg.norm(vector)
+    for j in range(steps):
+        image = matrix @ basis[j]
+        for _ in range(2):  # twice is enough
+            overlap = basis[: j + 1] @ image
+            image -= overlap @ basis[: j + 1]
+            ritz[: j + 1, j] += overlap
+        ritz[j + 1, j] = np.linalg.norm(image)
+        if ritz[j + 1, j] == 0:
+            steps = j + 1
+            break
+        basis[j + 1] = image / ritz[j + 1, j]
+    values = np.linalg.eigvals(ritz[:steps, :steps])
+    centre = 0.5 * (values.real.min() + values.real.max())
+    return float(centre), float(np.abs(values - centre).max()) or 1.0
+
+
+def _leading(matrix: sp.csr_array, k: int, tol: float = 1e-6, reach: float = 60.0) -> tuple[NDArray, NDArray]:
+    r"""The k rightmost eigenvalues of a large sparse matrix and their right vectors, by Arnoldi on a filter.
+
+    The eigenvalues of largest modulus of ``q(A)``, ``q(z) = sum_j (t (z - c))^j / j!`` cut beyond ``t r``, are those of largest real
+    part of A: an exponential with the matrix in it, of which ``c`` is the centre and ``r`` the radius. At the edge of a
+    cloud the rightmost eigenvalues are close to each other, and Arnoldi steps with ``A`` itself spend most of their time
+    keeping the basis orthogonal; here one such step comes with a hundred products. Rayleigh quotients give the
+    eigenvalues of A, and residuals are checked against A.
+    """
+    centre, radius = _hull(matrix)
+    order, t = int(np.ceil(1.6 * reach + 12)), reach / radius
+    damping = np.exp(-reach)
+
+    def filtered(x: NDArray) -> NDArray:
+        term = np.asarray(x, dtype=float).ravel()
+        out = term.copy()
+        for j in range(1, order + 1):
+            image = matrix @ term
+            image -= centre * term
+            image *= t / j
+            out += image
+            term = image
+        return out * damping
+
+    n = matrix.shape[0]
+    operator = LinearOperator((n, n), matvec=filtered, dtype=float)
+    start = np.random.default_rng(0).standard_normal(n)
+    try:
+        vectors = eigs(operator, k, which="LM", ncv=max(3 * k, 16), v0=start, tol=0.1 * tol, maxiter=300)[1]
+    except ArpackError as error:
+        raise ConvergenceError(f"the rightmost eigenvalues of a component of {n} units were not found: {error}") from None
+    images = matrix @ vectors
+    values = np.sum(vectors.conj() * images, axis=0)
+    miss = np.linalg.norm(images - values * vectors, axis=0)
+    scale = float(np.abs(matrix).sum(axis=1).max())
+    if not np.all(miss <= tol * scale):
+        raise ConvergenceError(f"an eigenpair of a component of {n} units has residual {miss.max():.3g}: above {tol * scale:.3g}")
+    values = np.where(np.abs(values.imag) < 1e-9 * scale, values.real, values)
+    order_ = np.lexsort((-values.imag, -values.real))
+    return values[order_], vectors[:, order_]

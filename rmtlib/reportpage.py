@@ -17,6 +17,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from scipy.ndimage import distance_transform_edt
 
 from .laws import Discrete, Independent
 from .plot import ROLES, _curves, scatter
@@ -59,6 +62,7 @@ table { border-collapse: collapse; font-size: .9rem; margin: .6em 0; font-varian
 th, td { text-align: right; padding: 4px 10px; border-bottom: 1px solid var(--line); vertical-align: top; white-space: nowrap; }
 th { color: var(--soft); font-weight: 600; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; position: sticky; left: 0; background: var(--paper); }
+th.words { text-align: left; }
 td.words { text-align: left; min-width: 16em; max-width: 46ch; white-space: normal; }
 figure { margin: 1.1em 0; }
 figure svg { display: block; width: 100%; max-width: 680px; height: auto; }
@@ -110,7 +114,7 @@ def _p(text: str, cls: str = "") -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int] = ()) -> str:
-    top = "".join(f"<th>{cell}</th>" for cell in head)
+    top = "".join(f'<th class="words">{cell}</th>' if k in words else f"<th>{cell}</th>" for k, cell in enumerate(head))
     body = "".join(
         "<tr>" + "".join(f'<td class="words">{c}</td>' if k in words else f"<td>{c}</td>" for k, c in enumerate(row)) + "</tr>"
         for row in rows
@@ -157,15 +161,25 @@ def _plane(ax: Any, window: tuple[float, float, float, float] | None, unit: str)
         ax.axvline(0.0, color="#555555", linewidth=0.7, linestyle=(0, (3, 3)), zorder=0)
 
 
+def _shade(ax: Any, z: np.ndarray, values: np.ndarray, edge: Any) -> None:
+    """The density inside the edge; cells next to it, where it is not computed, take the value of the nearest one."""
+    known = np.isfinite(values) & (values > 0)
+    if not known.any():
+        return
+    nearest = distance_transform_edt(~np.pad(known, 1), return_distances=False, return_indices=True)
+    filled = np.pad(values, 1)[tuple(nearest)]
+    x, y = (np.pad(axis, 1, mode="reflect", reflect_type="odd") for axis in (z[0].real, z[:, 0].imag))
+    y, filled = np.concatenate([-y[:0:-1], y[1:]]), np.concatenate([filled[:0:-1], filled[1:]])  # row 0 mirrors row 1
+    shades = LinearSegmentedColormap.from_list("wash", [(*mpl.colors.to_rgb("#4a90d9"), a) for a in (0.08, 0.5)])
+    top = filled.max()
+    drawn = ax.contourf(x, y, filled, levels=np.linspace(0, 1.0001 * top, 9), cmap=shades, zorder=0)
+    curves = [Path(np.column_stack([c.real, c.imag]), closed=True) for c in _curves(edge)]
+    drawn.set_clip_path(PathPatch(Path.make_compound_path(*curves), transform=ax.transData))
+
+
 def _draw_spectrum(ax: Any, job: Any, image: bool = True) -> None:
-    if image and job.density_image is not None:
-        z, values = job.density_image
-        if np.isfinite(values).any() and np.nanmax(values) > 0:
-            blue = "#4a90d9"
-            shades = LinearSegmentedColormap.from_list("wash", [(*mpl.colors.to_rgb(blue), a) for a in (0.0, 0.5)])
-            both = np.concatenate([-z[::-1].imag[:, 0], z.imag[:, 0]])
-            full = np.nan_to_num(np.concatenate([values[::-1], values]))
-            ax.contourf(z[0].real, both, full, levels=np.linspace(0, full.max(), 9)[1:], cmap=shades, extend="max", zorder=0)
+    if image and job.density_image is not None and len(job.edge):
+        _shade(ax, *job.density_image, job.edge)
     core, bar = job.core, np.asarray(job.simple, dtype=complex)
     if core.size:
         scatter(ax, core, "bulk", "eigenvalues of units on cycles")
@@ -199,8 +213,10 @@ def _spectrum_figures(data: dict[str, Any], job: Any) -> str:
             fig.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
 
     what = "All eigenvalues" if job.exact else f"The {_count(job.eigenvalues.size, 'rightmost eigenvalue')}"
-    shade = " Shaded: the density of the fitted law." if job.density_image is not None else ""
+    shade = " Shaded: the density of the fitted law, continued to the edge." if job.density_image is not None and np.any(job.density_image[1] > 0) else ""
     line = " The curve is the edge of the fitted law, from second moments." if len(job.edge) else ""
+    if line and data["freezing"].get("frozen"):
+        line += " Below the freezing degree the eigenvalues end further inside."
     caption = f"{what} of the network (n = {number(data['network']['n'])}).{line}{shade} Dashed: Re λ = 0."
     alt = f"{what} in the complex plane, {number(job.eigenvalues.size)} points, with the edge of the fitted law."
     out = _figure(draw, (5.6, 5.6 * ratio * 0.82 + 1.1), alt, caption)
@@ -215,7 +231,7 @@ def _spectrum_figures(data: dict[str, Any], job: Any) -> str:
         top = max(top, min(1.1 * np.abs(inside.imag).max(initial=0.0), 0.3 * near))
         bulk = max((c.real.max() for c in job.edge), default=right)
         window2 = (low, max(right, min(bulk, right + near)) + 0.12 * near, -top, top)
-        if bulk > low and (np.ptp(y) > 2.4 * top or wide > 2 * near):
+        if bulk > low and np.sum(np.abs(inside.imag) < top) >= 8 and (np.ptp(y) > 2.4 * top or wide > 2 * near):
 
             def closer(fig):
                 ax = fig.add_subplot()
@@ -273,6 +289,7 @@ def _histogram(ax: Any, values: np.ndarray, law: Any, name: str) -> None:
     low, high = float(values.min()), float(values.max())
     if high - low <= 1e-9 * max(abs(high), 1e-300):
         ax.axvline(low, color=ROLES[name]["color"], linewidth=3)
+        ax.set_xlim(low - 0.5 * (abs(low) or 1), low + 0.5 * (abs(low) or 1))
         ax.set_yticks([])
     else:
         low, high = (float(np.quantile(values, q)) for q in (0.0005, 0.9995)) if values.size > 4000 else (low, high)
@@ -361,7 +378,7 @@ def _network(data: dict[str, Any], job: Any) -> str:
     unit = f" ({escape(data['time_unit'])})" if data["time_unit"] else ""
     text = _p(
         f"{_count(net['n'], 'unit')} and {_count(net['synapses'], 'synapse')}: a unit receives {number(net['mean_degree'])} on average. "
-        f"{_count(net['core'], 'unit lies', 'units lie')} on cycles of synapses and can make anything but a bar. The "
+        f"{_count(net['core'], 'unit lies', 'units lie')} on cycles of synapses; any other contributes exactly −leak/τ. The "
         f"variance of in-degrees is {_times(net['degree_variance']['in'])} that of a random graph of this mean degree, of out-degrees {_times(net['degree_variance']['out'])}. "
         f"{_count(net['reciprocal_pairs'], 'pair')} of units {'is' if net['reciprocal_pairs'] == 1 else 'are'} connected both ways."
     )
@@ -464,6 +481,8 @@ def _marginality(data: dict[str, Any], job: Any) -> str:
         words.append(f"All weights {number(margin)} times as strong ({share(abs(margin - 1))} {change}) make the fitted law marginal.")
     if found.get("memory_time") is not None:
         words.append(f"The memory time of its bulk, −1/abscissa, is {number(found['memory_time'])}{unit}.")
+    if data["freezing"].get("frozen"):
+        words.append("Below the freezing degree (see below) a typical network is further from marginality than these second moments say.")
     words.append("Timescales do not enter K(0): slow units crowd the spectrum towards zero but cannot carry it across.")
     out = _p(" ".join(words))
     rows, never = [], {}
@@ -549,7 +568,7 @@ def _modes(data: dict[str, Any], job: Any) -> str:
         top = ", ".join(f"{escape(u['name'] if u['name'] is not None else str(u['unit']))} ({share(u['share'])})" for u in mode["units"][:3] if u["share"] > 1e-6)
         label = number(mode["eigenvalue"]) + (" (bar)" if mode["on_bar"] else "")
         rows.append([label, number(mode["memory_time"]), number(mode["period"]), number(mode["participation"], 3), *(share(mode["shares"][n]) for n in names if len(names) > 1), top])
-    return _p("The slowest modes, from their right eigenvectors: how the units take part is the participation number 1/Σ|v|⁴, which is 1 for a mode of a single unit. Conjugate pairs are listed once.") + _table(head, rows)
+    return _p("The slowest modes, from their right eigenvectors: how the units take part is the participation number 1/Σ|v|⁴, which is 1 for a mode of a single unit. Conjugate pairs are listed once." + (" For a network of this size the eigenvectors are those of its largest strongly connected component, without the units it drives." if data["modes"]["within"] == "component" else "")) + _table(head, rows)
 
 
 def _missing(part: dict[str, Any], lead: str = "This part is missing") -> str:
@@ -585,7 +604,7 @@ def _lede(data: dict[str, Any]) -> str:
         text += f" Units on cycles reach {number(core['exact'])}; a random network of the same statistics, {number(core['fitted'])}"
         text += f" (sampled networks: {number(core['mean'])} ± {number(core['sd'], 2)})." if core["sd"] is not None else "."
     margin = data["marginality"].get("margin")
-    if margin is not None:
+    if margin is not None and not data["freezing"].get("frozen"):
         text += f" All weights {number(margin)} times as strong would make that law marginal."
     return _p(text, "lede")
 
@@ -599,7 +618,7 @@ def _facts(data: dict[str, Any]) -> str:
         core = data["abscissa"]["core"]
         if core["fitted"] is not None:
             cards.append(("edge of the fitted law", number(core["fitted"]), f"± {number(core['error'], 2)}" if core["error"] else ""))
-    if data["marginality"].get("margin") is not None:
+    if data["marginality"].get("margin") is not None and not data["freezing"].get("frozen"):
         cards.append(("weights, to be marginal", f"× {number(data['marginality']['margin'])}", ""))
     body = "".join(f"<div><dt>{label}</dt><dd>{value}</dd><small>{extra}</small></div>" for label, value, extra in cards)
     return f'<dl class="facts">{body}</dl>'

@@ -304,7 +304,8 @@ def anderson(func, start, tol=1e-12, depth=6, limit=300, plain=3, patience=20):
             m = len(rs)
             right = np.stack([inner(p, r) for p in rs], -1)
             scale = np.sqrt(np.einsum("rii->ri", gram[:, :m, :m])) + 1e-150
-            table = gram[:, :m, :m] / scale[:, :, None] / scale[:, None, :] + 1e-14 * np.eye(m)
+            # the matrix is singular where unknowns are few or all alike
+            table = gram[:, :m, :m] / scale[:, :, None] / scale[:, None, :] + 1e-12 * np.eye(m)
             gamma = np.linalg.solve(table, (right / scale)[..., None])[..., 0] / scale
             for i in range(m):
                 x = x - gamma[:, i, None] * xs[i]

@@ -317,3 +317,13 @@ def test_bad_input():
     with pytest.raises(ConvergenceError) as caught:
         hermitian.density([0.5, 0.9], 3.0, eta=1e-7)
     assert caught.value.solution.shape == (2,)
+
+
+@pytest.mark.parametrize("eta", [0.02, 0.05, 0.2])
+def test_regular_graphs_stay_on_the_physical_branch(eta):
+    """All messages are alike up to rounding, so that an extrapolation from their differences is mostly noise."""
+    regular = hermitian.sample(1000, 3, Discrete([-1.0, 1.0], [0.5, 0.5]), seed=4, regular=True)
+    x = np.linspace(0, 4, 81)
+    got = hermitian.cavity(regular, x, eta)
+    assert np.max(np.abs(got.value - hermitian.kesten_mckay(x, 3, eta=eta))) < 1e-8
+    assert np.max(got.iterations) < 300

@@ -116,7 +116,9 @@ def test_task_refused_calls():
         ({"gain": -1}, "positive"),
         ({"tau_min": 4}, "dt <= tau_min"),
         ({"tau_min": 30, "tau_max": 20}, "dt <= tau_min"),
-        ({"batch": 6}, "multiple of 4"),
+        ({"batch": 0}, "batch must be"),
+        ({"held_out": 30}, "multiple of 4"),
+        ({"loss": "entropy"}, "'response' or 'trial'"),
         ({"evaluation": 300}, "multiple of held_out"),
         ({"accuracy": 1.0}, "below 1"),
         ({"learning_rate": 0}, "learning_rate"),
@@ -159,13 +161,13 @@ def test_start():
 # ---- gradients, in double precision on a network small enough to differentiate one number after the other
 
 
-@pytest.fixture(scope="module")
-def small():
+@pytest.fixture(scope="module", params=[{"batch": 4}, {"batch": 3, "loss": "trial"}], ids=["response", "trial"])
+def small(request):
     """Loss of a small noisy network as a function of its parameters, its gradient, and a finite-difference oracle."""
     jax = pytest.importorskip("jax")
     from rmtlib.training import optimise
 
-    recipe = replace(TINY, n=10, batch=4, noise=0.02)
+    recipe = replace(TINY, n=10, noise=0.02, **request.param)
     with jax.enable_x64(True):
         trained, fixed = initialise(recipe, 2)
         trained["weights"][3, 4] = -0.2  # pruned: relu has a slope of 0 there
@@ -523,7 +525,7 @@ def test_stored_networks():
 
 @pytest.mark.parametrize("name", STORED)
 def test_stored_network(name):
-    """It is what its recipe says, and a simulation in numpy finds the accuracy that training in jax has stated."""
+    """It is what its recipe says, and it has learned its task."""
     net = training.load(name)
     recipe, seed = recipes()[name]
     assert net.recipe == recipe.to_dict()
@@ -532,8 +534,14 @@ def test_stored_network(name):
     start = training.initial(recipe, seed)
     assert np.allclose(net.input_weights, start.input_weights, rtol=1e-6)
     assert np.all(net.weights[start.weights == 0] == 0)
-    assert net.accuracy["train"] > 0.9
-    trials = 200
+    # it stopped above 0.95 on 200 trials, two standard errors below that; on 1000 new ones the luck of the stop is gone
+    assert net.accuracy["train"] > 0.92
+
+
+@pytest.mark.parametrize("name", [name for name in STORED if name.endswith("seed0")])
+def test_stored_accuracy(name):
+    """A simulation in numpy, with the noise of the training, finds the accuracy that training in jax has stated."""
+    net, trials = training.load(name), 200
     for delay, key in ((net.task.train_delay, "train"), (net.task.test_delay, "test")):
-        found = net.evaluate(delay, trials, seed=100 + seed)
+        found = net.evaluate(delay, trials, seed=100)
         assert within(found, net.accuracy[key], trials, net.accuracy["trials"]), (key, found, net.accuracy)

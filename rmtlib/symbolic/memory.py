@@ -91,7 +91,7 @@ def moved(expr: Any, kind: str, mean: Any, population: str | None = None) -> Any
     new = mean + _P.delta + _P.s * (old - mean)
 
     def one(average):
-        if population is not None and average.population != population:
+        if population is not None and str(average.population) != population:
             return average
         return Average(average.integrand.xreplace({old: new}), *average.args[1:])
 
@@ -256,7 +256,7 @@ def tip_share() -> sp.Expr:
     --------
     >>> from rmtlib.symbolic.memory import tip_share
     >>> tip_share()
-    4*sqrt(2)*sqrt(m_1)*delta**(3/2)*rho/(3*sqrt(m_2))
+    4*sqrt(2)*delta**(3/2)*sqrt(m_1)*rho/(3*sqrt(m_2))
     """
     distance = sp.Symbol("delta", positive=True)
     depth = sp.Symbol("d", positive=True)

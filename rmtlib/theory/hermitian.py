@@ -457,7 +457,9 @@ def cavity(graph, x, eta=0.05, matrix="adjacency", local: bool = False, tol=1e-8
     zeta = eta - 1j * x.ravel()
 
     def image(state, at):
-        message = state[0] + 1j * state[1]
+        # Self-energies have a positive real part. The equations have solutions without that too, to which an
+        # extrapolation can lead; reflected, those are no fixed points.
+        message = np.abs(state[0]) + 1j * state[1]
         total = zeta[at, None] + (gather @ message.T).T
         omega = total[:, graph.indices] - message[:, reverse]
         new = _hammerstein._messages(omega, weight, matrix)
@@ -465,7 +467,7 @@ def cavity(graph, x, eta=0.05, matrix="adjacency", local: bool = False, tol=1e-8
 
     count = zeta.size
     value, error = np.empty((count, n) if local else count), np.empty(count)
-    residual, sweeps = np.zeros(count), np.zeros(count, int)
+    residual, sweeps = np.full(count, np.inf if len(weight) else 0.0), np.zeros(count, int)
     step = max(1, 2_000_000 // max(1, len(weight)))
     for low in range(0, count, step):
         at = np.arange(low, min(low + step, count))
@@ -473,9 +475,15 @@ def cavity(graph, x, eta=0.05, matrix="adjacency", local: bool = False, tol=1e-8
         if len(weight):
             medium = np.sqrt(1 + np.mean(weight**2) * len(weight) / n) * np.ones(len(at)) + zeta[at]
             begin = _hammerstein._messages(medium[:, None], weight, matrix)
-            state, residual[at], sweeps[at] = anderson(
-                lambda s, r, at=at: image(s, at[r]), np.stack([begin.real, begin.imag]), 0.1 * tol, limit=3000, patience=100
-            )
+            state = np.stack([begin.real, begin.imag])
+            for options in ({"patience": 100}, {"plain": 3000, "patience": 3000}):
+                # the second time by damped sweeps alone: slow, but the map is a contraction of the half-plane
+                rows = at[~(residual[at] <= tol)]
+                if rows.size:
+                    own = rows - low
+                    got = anderson(lambda s, r, rows=rows: image(s, rows[r]), state[:, own], 0.1 * tol, limit=3000, **options)
+                    state[:, own], residual[rows] = got[:2]
+                    sweeps[rows] += got[2]
             message = state[0] + 1j * state[1]
         inverse = 1 / (zeta[at, None] + (gather @ message.T).T)
         value[at] = inverse.real / np.pi if local else inverse.real.mean(1) / np.pi

@@ -578,6 +578,13 @@ class _Result:
         self.residual, self.iterations = np.zeros(count), np.zeros(count, int)
         self.status = np.full(count, int(Status.QUADRATURE))
 
+    def replace(self, k, single):
+        """Put what a solve of point ``k`` alone gave, if it converged."""
+        self.iterations[k] += single.iterations[0]
+        if single.status[0] == Status.CONVERGED:
+            for name in ("value", "error", "residual", "status"):
+                getattr(self, name)[k] = getattr(single, name)[0]
+
 
 def _estimate(change, scale, level):
     """Error of the finer of two grids: a tail or coefficient cut off at ``r`` of the length leaves ``error^r``.
@@ -590,8 +597,11 @@ def _estimate(change, scale, level):
     return np.where(np.isfinite(estimate), estimate, np.inf)
 
 
-def _solve_class(cls, z, quantity, tol):
-    """``g`` (contribution of the class) or its density at dimensionless points inside the support."""
+def _solve_class(cls, z, quantity, tol, patient=False):
+    """``g`` (contribution of the class) or its density at dimensionless points inside the support.
+
+    A point whose iteration ends poorly on two grids in a row is given up; a patient solve tries every grid.
+    """
     count, size = len(z), len(cls.members)
     sides = 1 if size == 1 else 2
     res = _Result(count)
@@ -651,7 +661,7 @@ def _solve_class(cls, z, quantity, tol):
         done = (res.error[todo] <= tol * scale) & (level > 0)
         res.status[todo[done]] = Status.CONVERGED
         poor = ~(res.residual[todo] < 1e-9)
-        failed = poor & lost_before[todo] & (level > 2)
+        failed = poor & lost_before[todo] & (level > 2) & (not patient)
         lost_before[todo] = poor
         res.status[todo[failed & ~done]] = Status.NOT_CONVERGED
         previous[todo] = got
@@ -669,6 +679,7 @@ def _interpolate(coarse, slopes, grid):
     return np.where(np.isnan(got), 0.0, got)
 
 
+_RETRIES = 20  # lost points that are tried again alone
 _GOOD = 1e-10  # residual beyond which more is tried
 
 
@@ -826,6 +837,11 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
         if rows.size:
             with np.errstate(all="ignore"):  # a point that overflows gets its status, not a warning
                 got = _solve_class(cls, scaled[rows], quantity, tol)
+                # The points of a batch share the sizes of their Krylov spaces, and next to the edge rounding decides
+                # whether the coarse grids lead to the solution: a few lost points are tried again, each alone.
+                again = np.flatnonzero(got.status == Status.NOT_CONVERGED)
+                for k in again[: _RETRIES if len(rows) > 1 else 0]:
+                    got.replace(k, _solve_class(cls, scaled[rows[[k]]], quantity, tol, patient=True))
             add(rows, (got.value, got.error, got.residual, got.iterations, got.status))
         status[infinite] = Status.SINGULAR
         rows = np.flatnonzero(~inside)

@@ -97,7 +97,7 @@ class Sensitivities:
 
     def __str__(self) -> str:
         lines = [
-            f"bulk abscissa {self.abscissa:.6g}",
+            f"bulk abscissa {self.abscissa:.6g}, loop time {self.loop_time:.6g}",
             f"{'parameter':<22}{'value':>12}{'d alpha/d p':>14}{'elasticity':>12}",
         ]
         for row in self.rows:
@@ -391,7 +391,7 @@ def sensitivities(ens: Ensemble, n: int | None = None, wiring: str = "degree") -
     else:
         means = [_averages(sys, laws[b], b, x, theta[b]) if b in members else None for b in range(k)]
         respond = _Response(sys, members, means)
-        loop_time, moves = respond.rate / sys.scale, respond
+        loop_time, moves = respond.rate * sys.scale, respond
     reciprocal = _reciprocal_parameters(ens, n, members, blocks) if sys.has_reciprocity(members) else None
 
     rows: list[Sensitivity] = []
@@ -611,6 +611,8 @@ def marginality(ens: Ensemble, n: int | None = None, wiring: str = "degree") -> 
     ``c* = leak^2/(<w^2><h^2>)``, ``sigma*^2 = leak^2/(c <h^2>) - mu^2``, and so on. At ``x = 0`` only these moments count, so any law that has
     them will do. A fraction is a root of the polynomial ``det(1 - K(0))`` in it. Timescales are not in ``K(0)``: never.
 
+    This is the bulk. Outliers of the mean weights, see :func:`rmtlib.outliers`, may reach the imaginary axis before it.
+
     Parameters
     ----------
     ens : Ensemble
@@ -676,7 +678,7 @@ def marginality(ens: Ensemble, n: int | None = None, wiring: str = "degree") -> 
         if square is None:
             add(name, value, None, reason)
         elif square < held:
-            add(name, value, None, "below the threshold only with a negative square")
+            add(name, value, None, "its square would be negative")
         else:
             add(name, value, np.copysign(np.sqrt(square - held), value))
 
@@ -687,14 +689,14 @@ def marginality(ens: Ensemble, n: int | None = None, wiring: str = "degree") -> 
             reason = "the gain of its source is 0"
         c, m, sd, inverse = block.size, block.mean, block.sd, block.inverse
         if block.dense:
-            add(f"weight mean{block.arrow}", m, None, "the mean of dense weights is not in the edge")
+            add(f"weight mean{block.arrow}", m, None, "the mean is not in a dense edge")
             moments(f"weight sd{block.arrow}", sd, None if v is None else v / c, 0.0, reason)
             continue
         unit = (1 / inverse if inverse else 1.0) if block.by_probability else 1.0
         size = None
         if v is not None and block.second > 0:
             size = _degree_for(v, block)
-            reason = reason or "a connection probability of 1 is not enough"
+            reason = reason or "even probability 1 is not enough"
         name = "probability" if block.by_probability else "degree"
         add(f"{name}{block.arrow}", c / unit, None if size is None else size / unit, reason or "its weights are 0")
         ratio = None if v is None or c == 0 else v / c
@@ -773,9 +775,9 @@ def _critical_fraction(ens, n, wiring, b, scale):
     k, f = len(ens.names), ens.fractions
     blocks = _blocks(ens, n)
     if not any(block.dense or block.by_probability or wiring == "probability" for block in blocks):
-        return None, "at fixed degrees the edge does not depend on fractions"
+        return None, "not in the edge at fixed degrees"
     if n is not None and any(not block.dense and not block.by_probability and wiring == "degree" for block in blocks):
-        return None, "fixed degrees at finite n: not in closed form"
+        return None, "no closed form at fixed degree and n"
     # V is affine in the fraction x: present value + (x - f_b) dV/dx, so that det(1 - K(0)) is a polynomial
     change = _fraction_change(f, b)
     base, slope = np.zeros((k, k)), np.zeros((k, k))

@@ -19,7 +19,7 @@ _NAMES = {
     "names": "trained",
     "train": "optimise",
 }
-_MODULES = ("fixed_points", "optimise", "recipe", "rnn", "task", "trained")
+_MODULES = ("compare", "fixed_points", "memory", "optimise", "recipe", "rnn", "task", "trained")
 
 __all__ = sorted(_NAMES)
 

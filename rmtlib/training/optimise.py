@@ -1,7 +1,8 @@
-r"""Training: minimise the squared error in the response window by Adam, for several seeds side by side.
+r"""Training: minimise the squared error of the readout by Adam, for several seeds side by side.
 
     L = < (o_t - z_t)^2 >  over the trials of a batch and the steps of the response window,
 
+or, with ``loss="trial"``, < (sum_t (o_t - z_t)^2)^(1/2) > over all steps of a trial, with z = 0 before the response;
 with fresh noise in each update, gradients through time (:func:`rmtlib.training.rnn.integrate`) and an early stop: as
 soon as more than the stated share of held-out trials is answered right. What the numbers depend on are the recipe and
 the seed: a run that was interrupted and resumed from its checkpoint ends in the same bits as one that was not.
@@ -42,12 +43,24 @@ def _conditions(recipe: Recipe, delay: float) -> tuple[Any, Any]:
 
 
 def loss(trained: Any, fixed: Any, key: Any, recipe: Recipe) -> Any:
-    """Mean of (o_t - z_t)^2 over the response window of ``recipe.batch`` trials with the train delay."""
+    """What an update lowers, for ``recipe.batch`` trials with the train delay: see ``loss`` of the recipe.
+
+    "response": mean of (o_t - z_t)^2 over trials and response window; "trial": mean over trials of
+    (sum_t (o_t - z_t)^2)^(1/2), over all steps, with z = 0 before the response.
+    """
     inputs, labels = _conditions(recipe, recipe.task.train_delay)
     kind = np.arange(recipe.batch) % 4
+    if recipe.batch % 4:
+        draw, key = jax.random.split(key)
+        kind = jax.random.randint(draw, (recipe.batch,), 0, 4)
+        inputs, labels = jnp.asarray(inputs), jnp.asarray(labels)
     readout = rnn.run(trained, fixed, inputs[kind].astype(trained["theta"].dtype), key, recipe)
     window = recipe.task.epochs(recipe.task.train_delay)["response"]
-    return jnp.mean((readout[:, window] - labels[kind, None]) ** 2)
+    if recipe.loss == "response":
+        return jnp.mean((readout[:, window] - labels[kind, None]) ** 2)
+    inside = np.zeros(readout.shape[1], np.float32)
+    inside[window] = 1.0
+    return jnp.mean(jnp.sqrt(jnp.sum((readout - labels[kind, None] * inside) ** 2, axis=1)))
 
 
 @lru_cache(maxsize=4)
@@ -161,8 +174,8 @@ class _Run:
         for k, seed in enumerate(self.seeds):
             trained, fixed = (jax.tree.map(lambda leaf, k=k: leaf[k], part) for part in (self.trained, self.fixed))
             accuracy = {
-                "train": right[0, k] / recipe.evaluation,
-                "test": right[1, k] / recipe.evaluation,
+                "train": float(right[0, k] / recipe.evaluation),
+                "test": float(right[1, k] / recipe.evaluation),
                 "trials": recipe.evaluation,
             }
             result.append(
@@ -189,7 +202,7 @@ def train(
     progress: bool = True,
     throw: bool = True,
 ) -> tuple[TrainedNetwork, ...]:
-    """Minimise < (o - z)^2 > over the response window by Adam until more than ``recipe.accuracy`` of held-out trials are right.
+    """Lower :func:`loss` by Adam until more than ``recipe.accuracy`` of held-out trials are right.
 
     Parameters
     ----------

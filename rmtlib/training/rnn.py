@@ -39,31 +39,7 @@ def timescales(theta: Any, tau_min: float, tau_max: float) -> Any:
 
 
 @jax.custom_vjp
-def integrate(keep: Any, recurrent: Any, drive: Any, start: Any) -> Any:
-    r"""States x_t = keep x_{t-1} + R logistic(x_{t-1}) + d_t for t = 1, ..., steps - 1.
-
-    Its derivative is the adjoint recursion, from the last step to the first,
-
-        lambda_t = dL/dx_t + keep lambda_{t+1} + r'(x_t) (R^T lambda_{t+1}),
-
-    after which dL/dR = sum_t lambda_t r(x_{t-1})^T is one product of large matrices: twice as fast as what automatic
-    differentiation of the loop does, which adds up an n x n matrix at each step.
-
-    Parameters
-    ----------
-    keep : (n,) array
-        1 - dt/tau.
-    recurrent : (n, n) array
-        R = diag(dt/tau) W.
-    drive : (steps - 1, trials, n) array
-    start : (trials, n) array
-        x_0.
-
-    Returns
-    -------
-    (steps - 1, trials, n) array
-    """
-
+def _integrate(keep, recurrent, drive, start):
     def step(x, d):
         new = keep * x + jax.nn.sigmoid(x) @ recurrent.T + d
         return new, new
@@ -72,7 +48,7 @@ def integrate(keep: Any, recurrent: Any, drive: Any, start: Any) -> Any:
 
 
 def _forward(keep, recurrent, drive, start):
-    states = integrate(keep, recurrent, drive, start)
+    states = _integrate(keep, recurrent, drive, start)
     return states, (keep, recurrent, start, states)
 
 
@@ -99,7 +75,34 @@ def _backward(saved, outer):
     )
 
 
-integrate.defvjp(_forward, _backward)
+_integrate.defvjp(_forward, _backward)
+
+
+def integrate(keep: Any, recurrent: Any, drive: Any, start: Any) -> Any:
+    r"""States x_t = keep x_{t-1} + R logistic(x_{t-1}) + d_t for t = 1, ..., steps - 1.
+
+    Its derivative is the adjoint recursion, from the last step to the first,
+
+        lambda_t = dL/dx_t + keep lambda_{t+1} + r'(x_t) (R^T lambda_{t+1}),
+
+    after which dL/dR = sum_t lambda_t r(x_{t-1})^T is one product of large matrices. Automatic differentiation of the
+    loop adds up an n x n matrix at each step instead, and takes 1.5 to 3 times as long (benchmarks/training.py).
+
+    Parameters
+    ----------
+    keep : (n,) array
+        1 - dt/tau.
+    recurrent : (n, n) array
+        R = diag(dt/tau) W.
+    drive : (steps - 1, trials, n) array
+    start : (trials, n) array
+        x_0.
+
+    Returns
+    -------
+    (steps - 1, trials, n) array
+    """
+    return _integrate(keep, recurrent, drive, start)
 
 
 def run(trained: Any, fixed: Any, inputs: Any, key: Any, recipe: Any) -> Any:
