@@ -1,6 +1,6 @@
 r"""The command line: ``rmtlib report``, ``rmtlib info``, ``rmtlib eigenvalues``.
 
-Each reads one network as :func:`rmtlib.load` does (a ``.npz``, ``.mat``, ``.csv`` or ``.tsv`` file, with timescales, gains and labels in
+Each reads one network as :func:`~rmtlib.network.load` does (a ``.npz``, ``.mat``, ``.csv`` or ``.tsv`` file, with timescales, gains and labels in
 it or beside it) and answers
 
 .. math:: \alpha(J) = \max_i \mathrm{Re}\, \lambda_i(J), \qquad J = T^{-1}(-leak + W H),

@@ -941,7 +941,7 @@ def fit(
         None takes ``net.labels``, and without labels one population ``"all"``.
     threshold : None, float or "auto"
         Synapses with \|W_ij\| <= threshold are dropped. ``"auto"`` looks for a gap in log \|W\| below which less than 1% of the squared
-        weight lies, and drops nothing if there is none (:attr:`FitResult.dropped` says which).
+        weight lies, and drops nothing if there is none (``FitResult.dropped`` says which).
     laws : {"auto", "beta", "gamma", "lognormal", "empirical"}
         Of tau and gain in each population. ``"auto"``: the best of Constant, Beta on an interval, gamma and lognormal by Akaike's
         criterion (corrected for small samples), the values themselves where it does not fit at 1%; joined by a Gaussian

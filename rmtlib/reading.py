@@ -1,6 +1,6 @@
 r"""Networks from files and from the objects of other libraries: ``W[target, source]`` from what others call it.
 
-Everything here ends in a :class:`~rmtlib.network.Network`, whose public doors are :func:`rmtlib.load`,
+Everything here ends in a :class:`~rmtlib.network.Network`, whose public doors are :func:`~rmtlib.network.load`,
 ``Network.from_edges``, ``Network.from_pandas`` and ``Network.from_networkx``. Two rules hold throughout: what can be read in two
 ways is refused with both readings named, and a matrix has the target of a synapse in its rows, the source in its columns.
 
@@ -56,7 +56,7 @@ def load(
     n: int | None = None, kind: str | None = None, units: Any = None, transpose: bool = False,
     repeated: str = "error",
 ) -> Network:
-    """See :func:`rmtlib.load`."""
+    """See :func:`~rmtlib.network.load`."""
     path = Path(path)
     n = _checked_size(n)
     if kind is not None and kind not in KINDS:

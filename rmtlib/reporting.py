@@ -40,7 +40,7 @@ does not exist is null. A complex number is a pair ``[re, im]``. Each part is an
     ``law`` on the grid ``x`` by ``y`` (null near the edge and at the ``lost`` points); for networks too large for all eigenvalues
     ``cut``: ``x``, ``y``, ``cavity`` (on the graph) and ``law`` along a line.
 ``marginality``, ``sensitivities``
-    what ``to_dict`` of :func:`rmtlib.marginality` and :func:`rmtlib.sensitivities` gives.
+    what ``to_dict`` of :func:`~rmtlib.theory.sensitivity.marginality` and :func:`~rmtlib.theory.sensitivity.sensitivities` gives.
 ``nonnormality``
     ``numerical_abscissa``, ``henrici`` (relative departure from normality).
 ``modes``
@@ -157,11 +157,11 @@ def report(
     populations : optional
         A label for each unit, or a dictionary from names to indices; default: the labels of the network, else one population.
     threshold : float, "auto" or None
-        Synapses with :math:`|W_{ij}|` up to it are taken for pruned and dropped (as in :func:`rmtlib.fit`).
+        Synapses with :math:`|W_{ij}|` up to it are taken for pruned and dropped (as in :func:`~rmtlib.fitting.fit`).
     name : str, optional
         Title of the page.
     laws, weights : str
-        Which laws :func:`rmtlib.fit` may choose from.
+        Which laws :func:`~rmtlib.fitting.fit` may choose from.
     points : int
         Points at which the density of the fitted law is computed (none very near the edge); 0 leaves it out.
     samples : int, optional

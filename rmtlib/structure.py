@@ -1,4 +1,4 @@
-r"""Tests of what an ensemble of independent synapses takes for granted; :func:`rmtlib.fit` runs them all.
+r"""Tests of what an ensemble of independent synapses takes for granted; :func:`~rmtlib.fitting.fit` runs them all.
 
 An :class:`~rmtlib.ensemble.Ensemble` without reciprocity says: within a block of populations synapses are put down
 independently, weights are independent of each other and of everything else, tau and gain know nothing of the wiring. Each
@@ -232,7 +232,7 @@ def _rank(net: Network, groups: dict, blocks: list[_Block], rng: np.random.Gener
 def structure_tests(
     net: Network, groups: dict[str, NDArray], blocks: list[_Block], rng: np.random.Generator, samples: int = 199
 ) -> list[Any]:
-    """All tests of this module on one network; `groups` and `blocks` as :func:`rmtlib.fit` has them."""
+    """All tests of this module on one network; `groups` and `blocks` as :func:`~rmtlib.fitting.fit` has them."""
     tests = []
     for block in blocks:
         k_in = np.bincount(block.row, minlength=block.targets)
