@@ -157,7 +157,7 @@ def bar_half_width(ens: Ensemble, x, population: str = "E", n: int | None = None
     where :math:`p_\tau` is the density of the law of tau, :math:`\rho_{\rm bar}` that of :math:`-\ell/\tau`, and S
     is :func:`self_coupling`, proportional to the square of the strength of the columns. It holds where
     y is small against the distance over which the density changes, at real x outside the blob, and
-    for mean degrees at which the edge follows second moments (:func:`~rmtlib.theory.freezing.support_bound`).
+    for mean degrees at which the edge follows second moments (:func:`~rmtlib.theory.support_bound`).
 
     Parameters
     ----------
