@@ -5,7 +5,7 @@ message of a synapse. The edge comes from :func:`~rmtlib.symbolic.equations.edge
 at the tip and the density there are worked out from it. The numerical code in :mod:`rmtlib.theory.sensitivity` and
 :mod:`rmtlib.theory.memory` is tested against these objects.
 
-``from rmtlib.symbolic import memory``; the names are not among those of :mod:`rmtlib.symbolic` itself.
+``from rmtlib.symbolic import memory``; the names are not among those of ``rmtlib.symbolic`` itself.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ Near its tip ``alpha`` the edge is a parabola, and the density jumps there; with
           \big(1 - c \langle w^4 \rangle \langle h^4 a^{-4} \rangle\big) .
 
 The last factor is what a finite mean degree does: it is 1 in the dense limit, and the same that bounds localisation at the edge
-(:func:`rmtlib.edge_ipr`). Symbolic counterpart: :mod:`rmtlib.symbolic.memory`.
+(``rmtlib.edge_ipr``). Symbolic counterpart: :mod:`rmtlib.symbolic.memory`.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def tip(ens: Ensemble, n: int | None = None) -> Tip:
     ens : Ensemble
         With one core population, sparse or dense, without reciprocity; others may listen to it or drive it.
     n : int, optional
-        As in :func:`rmtlib.spectral_abscissa`.
+        As in :func:`rmtlib.theory.spectral_abscissa`.
 
     Raises
     ------

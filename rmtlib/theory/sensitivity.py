@@ -341,13 +341,13 @@ def sensitivities(ens: Ensemble, n: int | None = None, wiring: str = "degree") -
     ``-leak/max(tau)``, the abscissa is that tip: only the law of this ``tau`` moves it.
 
     With reciprocity ``leak + x tau`` becomes ``leak + x tau - h theta``, and ``theta`` is differentiated along. That is the
-    large-degree approximation of :func:`rmtlib.spectral_abscissa`.
+    large-degree approximation of :func:`rmtlib.theory.spectral_abscissa`.
 
     Parameters
     ----------
     ens : Ensemble
     n : int, optional
-        Network size, with the meaning that it has for :func:`rmtlib.spectral_abscissa`: needed for a fixed probability; gives fixed
+        Network size, with the meaning that it has for :func:`rmtlib.theory.spectral_abscissa`: needed for a fixed probability; gives fixed
         degrees their correction ``c (<w^2> - c <w>^2/S)``. In the derivatives by fractions the number of sources S is continuous.
     wiring : {"degree", "probability"}
         What a change of fractions leaves alone in a sparse block of given mean degree: the degree (then the limit of the edge does not
@@ -611,7 +611,7 @@ def marginality(ens: Ensemble, n: int | None = None, wiring: str = "degree") -> 
     ``c* = leak^2/(<w^2><h^2>)``, ``sigma*^2 = leak^2/(c <h^2>) - mu^2``, and so on. At ``x = 0`` only these moments count, so any law that has
     them will do. A fraction is a root of the polynomial ``det(1 - K(0))`` in it. Timescales are not in ``K(0)``: never.
 
-    This is the bulk. Outliers of the mean weights, see :func:`rmtlib.outliers`, may reach the imaginary axis before it.
+    This is the bulk. Outliers of the mean weights, see :func:`rmtlib.theory.outliers`, may reach the imaginary axis before it.
 
     Parameters
     ----------
