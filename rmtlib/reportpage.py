@@ -441,7 +441,9 @@ def _abscissa(data: dict[str, Any], job: Any) -> str:
         rows.append([label, number(row["exact"]), number(row["fitted"]), number(row["error"], 2), number(row["mean"]), number(row["sd"], 2), above, number(row["pvalue"], 2)])
     out = _table(head, rows)
     row = found["core"] if found["core"]["exact"] is not None else found["all"]
-    if row["pvalue"] is not None:
+    if row["pvalue"] is not None and row["samples"] < 40:  # two-sided 5% needs 40
+        out += _p(f"{_count(row['samples'], 'sampled network')}: they show the spread, but are too few for a rank that could be surprising.")
+    elif row["pvalue"] is not None:
         verdict = (
             "The network lies within the spread of networks of the fitted law."
             if row["pvalue"] >= 0.05
