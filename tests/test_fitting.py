@@ -301,11 +301,10 @@ def test_errors_against_fresh_networks(signed):
     """The bootstrap error of one network, against the spread of the estimates over 60 others."""
     rows, abscissae = [], []
     for seed in range(60):
-        found = quick(signed.sample(300, seed=100 + seed), laws="beta")
+        found = quick(signed.sample(300, seed=100 + seed))
         rows.append(found.values)
         abscissae.append(found.abscissa)
-    options = {"laws": "beta", "bootstrap": 100, "progress": False, "tests": False}
-    errors = [rmt.fit(signed.sample(300, seed=s), **options) for s in range(4)]
+    errors = [rmt.fit(signed.sample(300, seed=s), bootstrap=100, progress=False, tests=False) for s in range(4)]
     for name in rows[0]:
         if name.startswith("fraction"):
             continue
@@ -688,11 +687,10 @@ def test_hubs_alone_are_not_reciprocity():
     for _ in range(20):
         w = (rng.random((n, n)) < np.minimum(0.03 * np.outer(share, share), 1)) * 1.0
         np.fill_diagonal(w, 0)
-        net = rmt.Network(w)
-        blocks, *_ = fitting._blocks(net, fitting._units(net, None))
-        ((block, back, first, _),) = fitting._meeting(blocks)
-        plain = structure.reciprocal_pairs(first.size, block.count, back.count, n * (n - 1) // 2, True)[0]
-        ratios.append([plain, structure._given_degrees(first.size, block, back)[0]])
+        found = {t.name: t for t in all_tests(rmt.Network(w), samples=20)}
+        ratios.append(
+            [found["reciprocity[all<->all]"].statistic, found["reciprocity given degrees[all<->all]"].statistic]
+        )
     plain, given_degrees = np.mean(ratios, 0)
     assert plain > 1.8
     assert given_degrees == pytest.approx(1.0, abs=0.15)
