@@ -502,7 +502,7 @@ def _marginality(data: dict[str, Any], job: Any) -> str:
         out += _table(["parameter", "now", "marginal at", "relative change"], rows)
     if never:
         words = "; ".join(f"{', '.join(names)} ({escape(reason)})" if reason else ", ".join(names) for reason, names in never.items())
-        out += _p(f"None of these alone makes it marginal: {words}.", "small")
+        out += _p(f"Not one of these alone makes it marginal: {words}.", "small")
     return out
 
 
