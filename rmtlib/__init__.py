@@ -91,7 +91,7 @@ _NAMES: dict[str, str] = {
 }
 _MODULES = (
     "errors", "laws", "ensemble", "network", "spectrum", "solve", "theory", "symbolic", "datasets", "plot", "widgets",
-    "fitting", "reporting", "training",
+    "fitting", "reporting", "training", "dynamics",
 )  # fmt: skip
 
 __all__ = sorted(_NAMES)
