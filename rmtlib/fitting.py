@@ -1041,7 +1041,7 @@ def fit(
         if tests:
             from .structure import structure_tests
 
-            found += structure_tests(net, groups, blocks, rng, bootstrap or 200)
+            found += structure_tests(net, groups, blocks, rng, max(199, bootstrap))
         bar.step()
     spread = None
     if boot is not None:

@@ -11,6 +11,7 @@ Timescale and gain of a unit may depend on each other: a :class:`JointLaw` holds
 from __future__ import annotations
 
 import reprlib
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -420,7 +421,9 @@ class Continuous(Law):
                 lower, upper, weights = _double_exponential(count, tail)
                 low = lower < 0.5
                 values = np.empty(count)
-                with np.errstate(all="ignore"):
+                with np.errstate(all="ignore"), warnings.catch_warnings():
+                    # a root finder that gives up deep in a tail says so; `nodes` checks what comes of it
+                    warnings.filterwarnings("ignore", "Error in function boost", RuntimeWarning)
                     values[low] = self.ppf(lower[low])
                     values[~low] = self.isf(upper[~low])
                 if np.all(np.isfinite(values)) and np.all(np.diff(values) >= 0):

@@ -539,3 +539,16 @@ def test_tip_is_the_symbolic_one():
     assert t.radius == pytest.approx(m1 / m2, rel=1e-10)
     share = eqs.tip_share().subs({P.m1: m1, P.m2: m2, S.rho: t.density, sp.Symbol("delta", positive=True): 0.03})
     assert float(share) == pytest.approx(t.share(0.03), rel=1e-10)
+
+
+def test_an_outlier_ahead_of_the_bulk_is_named():
+    """Excitation with a mean: one real eigenvalue of the mean structure leads, where M <h> = leak + z tau."""
+    tau, gain, mean = 2.0, 0.5, 4.0
+    pop = rmt.Population("E", tau=tau, gain=gain)
+    ens = rmt.Ensemble(pop, rmt.Synapses(stats.norm(mean / 10, 0.1), degree=10.0))
+    m = rmt.marginality(ens)
+    assert m.outlier == pytest.approx((mean * gain - 1) / tau)
+    assert m.outlier.real > m.abscissa
+    assert m.to_dict()["outlier"] == [m.outlier.real, 0.0]
+    assert "to its right, at 0.5" in str(m)
+    assert rmt.marginality(rmt.core_periphery()).outlier is None

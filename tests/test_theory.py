@@ -616,3 +616,14 @@ def test_points_whose_square_overflows():
 
 def test_plain_lists_are_matrices():
     assert complex(rmt.resolvent([[1, 2], [3, 4]], 0.5j)) == complex(rmt.resolvent(np.array([[1, 2], [3, 4]]), 0.5j))
+
+
+def test_outliers_of_measured_and_of_reaching_laws():
+    """Thousands of measured units cost no thousand-square matrix; timescales may reach down to 0."""
+    rng = np.random.default_rng(0)
+    tau, gain = rng.uniform(10, 30, 4000), rng.beta(2, 3, 4000)
+    block = rmt.Synapses.dense(std=0.5, mean=6.0)
+    (z,) = rmt.outliers(rmt.Ensemble(rmt.Population("E", joint=rmt.EmpiricalJoint(tau, gain)), block))
+    assert np.mean(6 * gain / (1 + z * tau)) == pytest.approx(1, rel=1e-10)
+    (z,) = rmt.outliers(rmt.Ensemble(rmt.Population("E", tau=stats.beta(3, 3, scale=20), gain=0.4), block))
+    assert stats.beta(3, 3, scale=20).expect(lambda t: 2.4 / (1 + z.real * t)) == pytest.approx(1, rel=1e-8)

@@ -6,8 +6,9 @@
     python tools/execute.py --check          execute nothing; exit 1 and name the stale chapters, if any
 
 A notebook is stale when its cells differ from the .md, when a cell was not executed, or when a module
-of rmtlib that it had loaded has changed since: the notebook's metadata holds a digest of each of these
-(of the code, without comments and docstrings), so no output of older code is ever published.
+of rmtlib that it had loaded, or a file of data/ or benchmarks/ that it had read, has changed since: the
+notebook's metadata holds a digest of each of these (of modules the code, without comments and docstrings),
+so no output of older code or data is ever published.
 
 Each chapter runs in a fresh kernel on one thread, with a fixed hash seed. What differs from run to run
 (timings, cell ids) is left out, so executing twice gives the same bytes.
@@ -44,8 +45,9 @@ ENVIRONMENT = {
     "RMTLIB_FRAMES": str(BOOK / "explorers"),
 }
 
-# Run in the chapter's kernel after its last cell.
-LOADED = "import sys as _sys; print(*sorted(n for n in _sys.modules if n.partition('.')[0] == 'rmtlib'))"
+# Run in the chapter's kernel before its first cell and after its last.
+WATCH = "import sys as _sys; _read = set(); _sys.addaudithook(lambda e, a: _read.add(str(a[0])) if e == 'open' else None)"
+LOADED = "import json as _json; print(_json.dumps([[n for n in _sys.modules if n.partition('.')[0] == 'rmtlib'], list(_read)]))"
 
 
 def chapters() -> list[Path]:
@@ -82,17 +84,39 @@ def execute(md: Path) -> nbformat.NotebookNode:
         resources={"metadata": {"path": str(md.parent)}},
     )
     with client.setup_kernel(env=environment):
+        aside(client, WATCH)
         for index, cell in enumerate(notebook.cells):
             client.execute_cell(cell, index)
-        probe = nbformat.v4.new_code_cell(LOADED)
-        notebook.cells.append(probe)
-        client.execute_cell(probe, len(notebook.cells) - 1, store_history=False)
-        notebook.cells.pop()
-    loaded = "".join(o.get("text", "") for o in probe.outputs).split()
-    notebook.metadata["rmtlib"] = {name: digest(name) for name in loaded}
+        modules, opened = json.loads(aside(client, LOADED))
+    notebook.metadata["rmtlib"] = {name: digest(name) for name in sorted(modules)}
+    notebook.metadata["data"] = {name: contents(name) for name in sorted(filter(None, map(kept, opened)))}
     normalise(notebook)
     nbformat.validate(notebook)
     return notebook
+
+
+def aside(client: NotebookClient, code: str) -> str:
+    """Run code in the chapter's kernel without a trace in the notebook; what it prints."""
+    cell = nbformat.v4.new_code_cell(code)
+    client.nb.cells.append(cell)
+    client.execute_cell(cell, len(client.nb.cells) - 1, store_history=False)
+    client.nb.cells.pop()
+    return "".join(o.get("text", "") for o in cell.outputs)
+
+
+def kept(path: str) -> str | None:
+    """The name of a file of data/ or benchmarks/ in the repository, None for any other path."""
+    whole = Path(path).resolve()
+    if whole.suffix in {".json", ".csv", ".npz"} and {ROOT / "data", ROOT / "benchmarks"} & set(whole.parents):
+        return whole.relative_to(ROOT).as_posix()
+    return None
+
+
+@cache
+def contents(name: str) -> str | None:
+    """Digest of a stored file; None when there is no such file."""
+    path = ROOT / name
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else None
 
 
 def normalise(notebook: nbformat.NotebookNode) -> None:
@@ -184,6 +208,9 @@ def stale(md: Path) -> str | None:
         return "cells not executed"
     for name, value in stored.metadata.get("rmtlib", {}).items():
         if digest(name) != value:
+            return f"{name} has changed"
+    for name, value in stored.metadata.get("data", {}).items():
+        if contents(name) != value:
             return f"{name} has changed"
     return None
 

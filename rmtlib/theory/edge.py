@@ -557,13 +557,29 @@ def find_outliers(edge: EdgeFunction) -> np.ndarray:
 
 def _mean_eigenvalues(sys, level):
     """Eigenvalues of T^-1(-leak + M H) on the nodes: the same determinant, as a finite matrix."""
-    rules = [sys.tau_rule(k, level) for k in range(len(sys.fractions))]
+    rules = [_merged(sys.tau_rule(k, level), 4 * level) for k in range(len(sys.fractions))]
     tau = np.concatenate([r[0] for r in rules])
     row = np.repeat(np.arange(len(rules)), [len(r[0]) for r in rules])
     weight = np.concatenate([r[1] * r[2] for r in rules])
     matrix = sys.mean[row][:, row] * weight[None, :]
     matrix[np.arange(len(tau)), np.arange(len(tau))] -= sys.leak
     return np.linalg.eigvals(matrix / tau[:, None]).astype(complex)
+
+
+def _merged(rule, most):
+    """(tau, weight, gain) of a rule with at most that many nodes: those of a measured law merged by neighbours.
+
+    It gives starting points only; :func:`_polish` uses the rule itself.
+    """
+    tau, weight, gain = rule[:3]
+    if len(tau) <= most:
+        return tau, weight, gain
+    order = np.argsort(tau)
+    first = np.linspace(0, len(tau), most + 1).astype(int)[:-1]
+    weight_of, tau_of, gain_of = (
+        np.add.reduceat(x[order], first) for x in (weight, weight * tau, weight * gain)
+    )
+    return tau_of / weight_of, weight_of, gain_of / weight_of
 
 
 def _clear(edge, z, margin):
@@ -577,8 +593,7 @@ def _clear(edge, z, margin):
         tau = sys.tau_rule(k, _LEVELS[-1])[0]
         law = edge.laws[k]
         lo, hi = law.tau.support() if law is not None else (tau.min() * sys.scale, tau.max() * sys.scale)
-        with np.errstate(divide="ignore"):
-            a, b = -sys.leak / (lo / sys.scale), -sys.leak / (hi / sys.scale)
+        a, b = (-sys.leak * sys.scale / end if end > 0 else -np.inf for end in (lo, hi))
         width = abs(b - a) if np.isfinite(a) else abs(b)
         # nearest point of the segment [a, b]; eigenvalues of the rule lie between its nodes on it
         near = np.abs(z - np.clip(z.real, a, b))

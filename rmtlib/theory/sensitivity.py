@@ -31,7 +31,7 @@ from ..errors import NotApplicableError, ValidationError
 from ..laws import Independent
 from ..network import Network
 from . import dense as _dense
-from .edge import EdgeFunction, _axis_root, _root, bulk_abscissa
+from .edge import EdgeFunction, _axis_root, _root, bulk_abscissa, find_outliers
 
 __all__ = ["Change", "Marginality", "Sensitivities", "Sensitivity", "marginality", "sensitivities"]
 
@@ -134,6 +134,9 @@ class Marginality:
     nearest : Change or None
         The single parameter with the smallest relative change, the common scales left out.
     wiring : str
+    outlier : complex or None
+        The rightmost isolated eigenvalue, if it lies to the right of the bulk: the network is then unstable, or becomes so, before
+        the numbers above say.
     """
 
     edge_at_zero: float
@@ -142,6 +145,7 @@ class Marginality:
     memory_time: float
     changes: tuple[Change, ...]
     wiring: str = "degree"
+    outlier: complex | None = None
 
     @property
     def nearest(self) -> Change | None:
@@ -166,6 +170,7 @@ class Marginality:
             "abscissa": self.abscissa if np.isfinite(self.abscissa) else None,
             "memory_time": self.memory_time if np.isfinite(self.memory_time) else None,
             "wiring": self.wiring,
+            "outlier": None if self.outlier is None else [self.outlier.real, self.outlier.imag],
             "nearest": None if near is None else near.parameter,
             "parameters": [vars(row) for row in self.changes],
         }
@@ -175,6 +180,9 @@ class Marginality:
             f"rho(K(0)) = {self.edge_at_zero:.6g}, margin {self.margin:.6g}, memory time {self.memory_time:.6g}",
             f"{'parameter':<22}{'value':>12}{'marginal at':>14}{'change':>10}",
         ]
+        if self.outlier is not None:
+            place = f"{self.outlier.real:.6g}" + (f" ± {abs(self.outlier.imag):.6g}i" if self.outlier.imag else "")
+            lines.insert(1, f"this is the bulk; an outlier of the mean weights lies to its right, at {place}")
         for row in self.changes:
             end = f"{'never':>14}  {row.reason}" if row.marginal is None else f"{row.marginal:>14.6g}"
             if row.relative is not None:
@@ -611,7 +619,8 @@ def marginality(ens: Ensemble, n: int | None = None, wiring: str = "degree") -> 
     ``c* = leak^2/(<w^2><h^2>)``, ``sigma*^2 = leak^2/(c <h^2>) - mu^2``, and so on. At ``x = 0`` only these moments count, so any law that has
     them will do. A fraction is a root of the polynomial ``det(1 - K(0))`` in it. Timescales are not in ``K(0)``: never.
 
-    This is the bulk. Outliers of the mean weights, see :func:`~rmtlib.theory.outliers`, may reach the imaginary axis before it.
+    This is the bulk. Outliers of the mean weights, see :func:`~rmtlib.theory.outliers`, may reach the imaginary axis before it: `outlier` names
+    one that lies further right than the bulk.
 
     Parameters
     ----------
@@ -722,7 +731,9 @@ def marginality(ens: Ensemble, n: int | None = None, wiring: str = "degree") -> 
     add("all weights", 1.0, margin if np.isfinite(margin) else None, "no population takes part in a cycle")
     add("all tau", 1.0, None, "timescales do not enter")
     memory = -1 / alpha if alpha < 0 else np.inf
-    return Marginality(radius, float(margin), float(alpha), float(memory), tuple(rows), wiring)
+    ahead = find_outliers(EdgeFunction(sys, laws)) / sys.scale  # rightmost first
+    outlier = complex(ahead[0]) if ahead.size and ahead[0].real > alpha else None
+    return Marginality(radius, float(margin), float(alpha), float(memory), tuple(rows), wiring, outlier)
 
 
 def _paths(matrix):
