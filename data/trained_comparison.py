@@ -1,6 +1,6 @@
 """Trained networks against theory. Recipe of trained_comparison.json: `python data/trained_comparison.py [name ...]`, from the root.
 
-    about N minutes a network on one core; networks that the file holds already are kept unless named
+    about ten seconds a network on one core; networks that the file holds already are kept unless named
 
 For every stored network: the delay, its fixed and slow points; the Jacobian at the point of each remembered stimulus; what the
 synapses, timescales and gains look like, beside the network before training; the spectrum against the ensemble fitted to it, for the whole
@@ -14,6 +14,7 @@ import sys
 
 import numpy as np
 from matplotlib.path import Path
+from scipy import stats
 from tqdm import tqdm
 
 import rmtlib as rmt
@@ -27,8 +28,8 @@ TARGET = pathlib.Path(__file__).with_suffix(".json")
 SAMPLES, CLOUDS, SHUFFLES, SEED = 200, 100, 20, 20261127
 KINDS = ("weights", "synapses", "degrees", "tau", "gain", "tau+gain")
 RANKS = (0, 1, 2, 3, 5, 10)
-THRESHOLDS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
-IN_FULL = (0,)  # seeds of the networks with tests of the fit, shuffles, thresholds and removed parts  # of the root mean square synapse
+THRESHOLDS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)  # of the root mean square synapse
+IN_FULL = (0,)  # seeds of the networks with tests of the fit, shuffles, thresholds and removed parts
 
 
 def digits(x, count=6):
@@ -100,7 +101,15 @@ def against(net, seed, tests=False, clouds=True):
     outside = [share_outside(net, lam), *(share_outside(other, values) for values, other in draws)]
     bulk = rmt.spectral_abscissa(ens, parts=("bulk",), n=n)
     beyond = [int(np.sum(values.real > bulk)) for values in spectra]
-    cloud = vars(cloud_test(lam, spectra[:CLOUDS])) if clouds else None
+    cloud = own = None
+    if clouds:
+        cloud = vars(cloud_test(lam, spectra[:CLOUDS]))
+        # the same weights, and the units' own timescales and gains in another order
+        others = [rmt.eigenvalues(shuffle(net, "tau+gain", seed=[seed, k])) for k in range(CLOUDS)]
+        own = vars(cloud_test(lam, others))
+    misfit = {  # Kolmogorov's distance of the timescales from their fitted Beta law, and its p-value (too large: the law was fitted)
+        p.name: list(stats.kstest(net.tau[net.labels == p.name], p.tau.cdf)) for p in ens.populations
+    }  # fmt: skip
     top = rank_test(lam[0].real, [values[0].real for values in spectra])
     out = rank_test(outside[0], outside[1:])
     spread = rank_test(float(np.mean(np.abs(lam - lam.mean()) ** 2)),
@@ -115,6 +124,8 @@ def against(net, seed, tests=False, clouds=True):
         "abscissa": vars(top),
         "edge function at the leading eigenvalue": float(rmt.edge_function(ens, lam[:1], n=n)[0]),
         "cloud": cloud,
+        "cloud of own units": own,
+        "misfit of tau": misfit,
         "outside": vars(out),
         "right of the bulk": vars(count),
         "spread": vars(spread),

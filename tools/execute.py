@@ -47,7 +47,8 @@ ENVIRONMENT = {
 
 # Run in the chapter's kernel before its first cell and after its last.
 WATCH = "import sys as _sys; _read = set(); _sys.addaudithook(lambda e, a: _read.add(str(a[0])) if e == 'open' else None)"
-LOADED = "import json as _json; print(_json.dumps([[n for n in _sys.modules if n.partition('.')[0] == 'rmtlib'], list(_read)]))"
+LOADED = "print(*(n for n in _sys.modules if n.partition('.')[0] == 'rmtlib'), sep='\\n')"
+READ = "print(*(n for n in _read if n.endswith(('.json', '.csv', '.npz'))), sep='\\n')"
 
 
 def chapters() -> list[Path]:
@@ -87,7 +88,7 @@ def execute(md: Path) -> nbformat.NotebookNode:
         aside(client, WATCH)
         for index, cell in enumerate(notebook.cells):
             client.execute_cell(cell, index)
-        modules, opened = json.loads(aside(client, LOADED))
+        modules, opened = (aside(client, code).splitlines() for code in (LOADED, READ))
     notebook.metadata["rmtlib"] = {name: digest(name) for name in sorted(modules)}
     notebook.metadata["data"] = {name: contents(name) for name in sorted(filter(None, map(kept, opened)))}
     normalise(notebook)
