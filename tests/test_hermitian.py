@@ -326,4 +326,5 @@ def test_regular_graphs_stay_on_the_physical_branch(eta):
     x = np.linspace(0, 4, 81)
     got = hermitian.cavity(regular, x, eta)
     assert np.max(np.abs(got.value - hermitian.kesten_mckay(x, 3, eta=eta))) < 1e-8
-    assert np.max(got.iterations) < 300
+    # rounding decides at which few points the extrapolation is given up; damped sweeps then take hundreds
+    assert np.quantile(got.iterations, 0.9) < 30
