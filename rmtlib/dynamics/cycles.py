@@ -274,6 +274,7 @@ def first_harmonic(weights, sigma: str | Activation = "tanh", *, tau=1.0, leak: 
     (2.727, 0.455)
     """
     f = activation(sigma)
+    describing_function(f, 0.0)  # refuses an activation that is not odd
     w = _dense(weights)
     n = len(w)
     tau = _per_unit(tau, n, "tau")

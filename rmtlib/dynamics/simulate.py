@@ -460,7 +460,7 @@ class Simulation:
         if isinstance(trials, bool) or int(trials) != trials or trials < 1:
             raise ValidationError(f"trials must be a positive integer, got {trials}")
         self.enters, self.trials = enters, int(trials)
-        slowest = self.tau.min() / (self.leak or 1.0)
+        slowest = self.tau.min() / max(self.leak, 1e-6 if self.leak else 1.0)
         self.dt = float(slowest / 20 if step is None else step)
         if not np.isfinite(self.dt) or self.dt <= 0:
             raise ValidationError(f"step must be a positive number, got {step}")
