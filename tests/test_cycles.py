@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import optimize, special
 
 import rmtlib as rmt
+from rmtlib import datasets
 from rmtlib.dynamics.activations import Activation, activation, shifted
 from rmtlib.dynamics.covariance import equilibrium
 from rmtlib.dynamics.cycles import (
@@ -57,7 +58,9 @@ def test_skew_networks_with_a_leak_decay_to_their_one_fixed_point():
     for _ in range(3):
         t, x = integrate(w, f, duration=40, start=rng.normal(0, 3, 30), drive=u)
         e = energy(x, f, at=at)
-        assert np.all(np.diff(e) < 1e-6) and e[-1] < 1e-6 * e[0] and np.allclose(x[-1], at, atol=1e-3)
+        assert np.all(np.diff(e) < 1e-6)
+        assert e[-1] < 1e-6 * e[0]
+        assert np.allclose(x[-1], at, atol=1e-3)
         assert np.all(energy_rate(w, x, f, at=at) <= 1e-9)
 
 
@@ -70,7 +73,8 @@ def test_without_leak_the_energy_is_conserved():
     # not isolated: a whole family of amplitudes
     w = np.array([[0.0, -2.0], [2.0, 0.0]])
     kept = [behaviour(w, leak=0, start=np.array([a, 0.0]), settle=20) for a in (0.5, 1.0)]
-    assert [b.kind for b in kept] == ["cycle", "cycle"] and kept[1].amplitude > 1.5 * kept[0].amplitude
+    assert [b.kind for b in kept] == ["cycle", "cycle"]
+    assert kept[1].amplitude > 1.5 * kept[0].amplitude
     assert kept[1].period > kept[0].period > np.pi  # slower where the activation saturates
 
 
@@ -103,7 +107,8 @@ def test_spectrum_of_a_skew_network_is_a_semicircle_on_a_line():
     w = elliptic(-1.0, 500, 2, 1.5)
     w -= np.diag(np.diag(w))  # the named ensemble has a random diagonal
     values = np.linalg.eigvals(w - np.eye(500))
-    assert np.allclose(w, -w.T) and np.abs(values.real + 1).max() < 1e-9
+    assert np.allclose(w, -w.T)
+    assert np.abs(values.real + 1).max() < 1e-9
     y = np.sort(values.imag) / 3.0
     law = 0.5 + (y * np.sqrt(np.clip(1 - y**2, 0, 1)) + np.arcsin(np.clip(y, -1, 1))) / np.pi
     assert np.abs(law - (np.arange(500) + 0.5) / 500).max() < 0.01  # eigenvalues are rigid: order log(n)/n
@@ -127,10 +132,12 @@ def test_two_units_exactly():
     p, q = 1.3, 2.0
     found = harmonic_balance(np.array([[p, -q], [q, p]]))
     a = optimize.brentq(lambda a: describing_function("tanh", a) - 1 / p, 0.1, 5)
-    assert abs(found.amplitude - a / np.sqrt(2)) < 1e-9 and abs(found.frequency - q / p) < 1e-9
+    assert abs(found.amplitude - a / np.sqrt(2)) < 1e-9
+    assert abs(found.frequency - q / p) < 1e-9
     seen = behaviour(np.array([[p, -q], [q, p]]))
     # the third harmonic, which is left out, is a ninth of a square wave's at most
-    assert abs(seen.amplitude / found.amplitude - 1) < 0.02 and abs(seen.period / found.period - 1) < 0.02
+    assert abs(seen.amplitude / found.amplitude - 1) < 0.02
+    assert abs(seen.period / found.period - 1) < 0.02
 
 
 def test_cycles_just_above_threshold():
@@ -140,7 +147,8 @@ def test_cycles_just_above_threshold():
         w *= (1 + excess) / np.linalg.eigvals(w).real.max()
         assert leading_pair(w).value.imag > 0.1
         one, full, seen = first_harmonic(w), harmonic_balance(w), behaviour(w, start=0.1, settle=600)
-        assert seen.kind == "cycle" and seen.first > 0.99
+        assert seen.kind == "cycle"
+        assert seen.first > 0.99
         errors.append([abs(c.amplitude / seen.amplitude - 1) for c in (one, full)])
         assert abs(full.period / seen.period - 1) < 0.02 * excess / 0.1
         assert errors[-1][1] < errors[-1][0] < excess
@@ -154,25 +162,31 @@ def test_balance_with_timescales():
     for _ in range(40):  # scale to an excess of 0.05 in this network
         w = w * (1 + 0.5 * (0.05 - lead.value.real))
         lead = leading_pair(w, tau=tau)
-    assert abs(lead.value.real - 0.05) < 1e-3 and lead.value.imag > 0.1
+    assert abs(lead.value.real - 0.05) < 1e-3
+    assert lead.value.imag > 0.1
     j = (w - np.eye(40)) / tau[:, None]
     assert np.allclose(j @ lead.right, lead.value * lead.right)
-    assert np.allclose(np.conj(lead.left) @ j, lead.value * np.conj(lead.left)) and np.isclose(np.vdot(lead.left, lead.right), 1)
+    assert np.allclose(np.conj(lead.left) @ j, lead.value * np.conj(lead.left))
+    assert np.isclose(np.vdot(lead.left, lead.right), 1)
     found, seen = harmonic_balance(w, tau=tau), behaviour(w, tau=tau, start=0.1, settle=600)
-    assert found.residual < 1e-8 and seen.kind == "cycle"
-    assert abs(found.period / seen.period - 1) < 0.01 and abs(found.amplitude / seen.amplitude - 1) < 0.03
+    assert found.residual < 1e-8
+    assert seen.kind == "cycle"
+    assert abs(found.period / seen.period - 1) < 0.01
+    assert abs(found.amplitude / seen.amplitude - 1) < 0.03
 
 
 def test_kinds():
     assert behaviour(np.array([[2.0, 0.0], [0.0, 0.5]])).kind == "fixed point"
     assert behaviour(0.5 * np.eye(2)).kind == "quiet"
     chaotic = behaviour(elliptic(0.0, 100, 1, 3.0), settle=100)
-    assert chaotic.kind == "chaos" and chaotic.exponent > 0.05
+    assert chaotic.kind == "chaos"
+    assert chaotic.exponent > 0.05
     # two cycles of incommensurate frequency: neither closed nor chaotic
     blocks = np.zeros((4, 4))
     blocks[:2, :2], blocks[2:, 2:] = [[1.3, -2], [2, 1.3]], [[1.3, -2 * np.sqrt(2)], [2 * np.sqrt(2), 1.3]]
     torus = behaviour(blocks, tol=1e-4, longest=60, settle=200)
-    assert torus.kind == "undecided" and abs(torus.exponent) < 0.01
+    assert torus.kind == "undecided"
+    assert abs(torus.exponent) < 0.01
 
 
 def test_bad_input():
@@ -191,3 +205,17 @@ def test_bad_input():
     with pytest.raises(NotApplicableError, match="one trial"):
         behaviour(np.zeros((2, 2)), noise=1.0)
     assert activation("tanh").odd
+
+
+def test_stored_networks_are_what_the_recipe_gives():
+    stored = datasets.load("cycles.json")
+    assert len(stored["rows"]) == 256
+    assert stored["units"] == 100
+    row = next(r for r in stored["rows"] if (r["correlation"], r["excess"], r["seed"]) == (-0.5, 0.05, 0))
+    w = elliptic(-0.5, 100, 0)
+    w *= 1.05 / np.linalg.eigvals(w).real.max()
+    seen, balance = behaviour(w, start=0.1, seed=0), harmonic_balance(w)
+    assert seen.kind == row["kind"] == "cycle"
+    # an attractor: other processors change the way there, not the cycle
+    assert np.allclose([seen.period, seen.amplitude], [row["period"], row["amplitude"]], rtol=1e-3)
+    assert np.allclose([balance.period, balance.amplitude], row["balance"], rtol=1e-5)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import linalg
 
 import rmtlib as rmt
+from rmtlib import datasets
 from rmtlib.dynamics.activations import Activation, shifted
 from rmtlib.dynamics.covariance import (
     Decomposition,
@@ -93,7 +94,8 @@ def test_step_chosen_meets_the_tolerance():
     sim = Simulation(couplings(20, 3, 1.2), noise=1.0, trials=50, seed=1).run(10)
     for tol in (0.05, 0.01):
         found = choose_step(sim, tol, 20, trials=50)
-        assert sim.dt == found.step and found.statistics <= tol
+        assert sim.dt == found.step
+        assert found.statistics <= tol
         again = step_error(sim, 20, sim.dt, trials=50, seed=99)  # another path
         assert again.statistics < tol + 4 * again.noise
     assert 0.001 < sim.dt < 0.1
@@ -122,11 +124,15 @@ def test_statistics_in_pieces_are_those_in_one(tmp_path):
     rest, c = fresh()
     rest.resume(tmp_path / "state.npz", *c)
     rest.run(30 - rest.time, *c)
-    assert np.array_equal(whole.x, rest.x) and rest.steps == whole.steps
-    assert np.array_equal(a[0].x, c[0].x) and np.array_equal(a[0].slope, c[0].slope)
-    assert np.array_equal(a[1].joint(), c[1].joint()) and np.array_equal(a[1].extrapolated, c[1].extrapolated)
+    assert np.array_equal(whole.x, rest.x)
+    assert rest.steps == whole.steps
+    assert np.array_equal(a[0].x, c[0].x)
+    assert np.array_equal(a[0].slope, c[0].slope)
+    assert np.array_equal(a[1].joint(), c[1].joint())
+    assert np.array_equal(a[1].extrapolated, c[1].extrapolated)
     assert np.array_equal(a[2].value, c[2].value)
-    assert np.array_equal(a[3].x, c[3].x) and len(a[3].time) == 60
+    assert np.array_equal(a[3].x, c[3].x)
+    assert len(a[3].time) == 60
     with pytest.raises(ValidationError, match="shape"):
         Simulation(couplings(6, 1), trials=2, step=0.05).resume(tmp_path / "state.npz")
 
@@ -143,11 +149,14 @@ def test_interruption_loses_nothing():
     sim = Simulation(couplings(6, 1), noise=1.0, trials=3, step=0.05, seed=7)
     gathered = Stop(0.05)
     sim.run(10, gathered)
-    assert sim.interrupted and sim.steps == 37
+    assert sim.interrupted
+    assert sim.steps == 37
     sim.run(10 - sim.time, gathered)
     other, whole = Simulation(couplings(6, 1), noise=1.0, trials=3, step=0.05, seed=7), Moments(0.05)
     other.run(10, whole)
-    assert np.array_equal(sim.x, other.x) and np.array_equal(gathered.x, whole.x) and not sim.interrupted
+    assert np.array_equal(sim.x, other.x)
+    assert np.array_equal(gathered.x, whole.x)
+    assert not sim.interrupted
 
 
 def test_accumulators_against_the_stored_trajectory():
@@ -157,10 +166,13 @@ def test_accumulators_against_the_stored_trajectory():
     trace = Trace(range(5), 0.05)
     sim.run(50, moments, windows, correlation, trace)
     x, f = trace.x, shifted("tanh", 0.4)
-    assert np.allclose(moments.x, np.cov(x.T, bias=True)) and np.allclose(moments.rates, np.cov(f(x).T, bias=True))
-    assert np.allclose(moments.slope, f.slope(x).mean(0)) and np.allclose(moments.slope_square, (f.slope(x) ** 2).mean(0))
+    assert np.allclose(moments.x, np.cov(x.T, bias=True))
+    assert np.allclose(moments.rates, np.cov(f(x).T, bias=True))
+    assert np.allclose(moments.slope, f.slope(x).mean(0))
+    assert np.allclose(moments.slope_square, (f.slope(x) ** 2).mean(0))
     y = np.concatenate([x, f(x)], axis=1).reshape(50, 20, 10).sum(1) * 0.05
-    assert np.allclose(windows.joint(), np.cov(y.T)) and np.allclose(windows.cross, np.diag(np.cov(y.T)[5:, :5]))
+    assert np.allclose(windows.joint(), np.cov(y.T))
+    assert np.allclose(windows.cross, np.diag(np.cov(y.T)[5:, :5]))
     direct = [np.mean(x[k:] * x[: len(x) - k]) for k in range(5)]
     assert np.allclose(correlation.value, direct)
 
@@ -272,7 +284,8 @@ def test_linear_covariances_agree(seed, n, enters):
     # windows: biased low by 1/L to leading order, in the trace
     slow = 1 / np.linalg.eigvals(a).real.min()
     first, second = (np.trace(c - window_covariance(w, length, s, **options)) for length in (60 * slow, 120 * slow))
-    assert first > 0 and abs(first / second - 2) < 1e-3  # the rest is of order exp(-60) times powers
+    assert first > 0
+    assert abs(first / second - 2) < 1e-3
 
 
 def test_gains_of_a_network_are_used():
@@ -292,7 +305,8 @@ def test_windows_of_a_simulated_linear_network():
     z = (windows.x - biased) / error
     # 78 different elements, nearly independent normal numbers; the step of 0.02 and the correlation of neighbouring windows
     # leave less than a third of an error
-    assert np.abs(z).max() < 5 and abs(np.sqrt(np.mean(z**2)) - 1) < 0.4
+    assert np.abs(z).max() < 5
+    assert abs(np.sqrt(np.mean(z**2)) - 1) < 0.4
     assert np.max(np.abs(exact - biased) / error) > 10  # the bias is seen
     left = np.diag(windows.extrapolated[:12, :12] - exact) / np.diag(exact)
     assert abs(left.mean()) < 0.02 < np.mean(np.diag(exact - biased) / np.diag(exact))
@@ -313,7 +327,8 @@ def test_wishart_corrections():
     assert np.all(np.abs(got.mean(0) - exact) < 4 * error)
     # without the correction: the ratio of the two expectations with m = 30; a ratio of means is biased by about 1/m
     expected = (exact[0] + 2 / 30 * exact[1]) / ((1 + 1 / 30) * exact[1] + exact[0] / 30)
-    assert abs(np.mean(plain) / expected - 1) < 0.05 and expected < 0.85 * dimension(c)
+    assert abs(np.mean(plain) / expected - 1) < 0.05
+    assert expected < 0.85 * dimension(c)
     assert abs(got[:, 0].mean() / got[:, 1].mean() / dimension(c) - 1) < 0.05
 
 
@@ -331,7 +346,8 @@ def test_noise_floor_of_whitening():
     # eigenvalues of the whitened matrix: Marchenko and Pastur
     q = np.sqrt(30 / 1999)
     values = np.linalg.eigvalsh(white.matrix)
-    assert (1 - q) ** 2 * 0.97 < values[0] and values[-1] < (1 + q) ** 2 * 1.03
+    assert (1 - q) ** 2 * 0.97 < values[0]
+    assert values[-1] < (1 + q) ** 2 * 1.03
 
 
 def test_rates_and_potentials_are_one_linear_system():
@@ -343,7 +359,8 @@ def test_rates_and_potentials_are_one_linear_system():
     system = np.block([[leak * np.eye(6), -w], [-h, np.eye(6)]])
     inverse = np.linalg.inv(system)
     c = inverse @ np.diag(np.concatenate([parts.noise**2, parts.residual])) @ inverse.T
-    assert np.allclose(c[:6, :6], potentials(w, parts)) and np.allclose(c[6:, 6:], rates(w, parts))
+    assert np.allclose(c[:6, :6], potentials(w, parts))
+    assert np.allclose(c[6:, 6:], rates(w, parts))
 
 
 def test_gaussian_decomposition():
@@ -353,7 +370,8 @@ def test_gaussian_decomposition():
     f = shifted("tanh", 0.7)
     slope = f.slope(x).mean()
     # slopes and covariances are known to about 1/sqrt(400000) = 0.0016
-    assert abs(np.cov(f(x), x)[0, 1] - slope) < 0.01 and abs(np.cov(f(x), y)[0, 1] - 0.6 * slope) < 0.01
+    assert abs(np.cov(f(x), x)[0, 1] - slope) < 0.01
+    assert abs(np.cov(f(x), y)[0, 1] - 0.6 * slope) < 0.01
     apart = []
     for n in (40, 160):  # states are nearly Gaussian, the more so the larger the network
         moments = Moments(0.5, covariance=False)
@@ -367,7 +385,8 @@ def test_linear_units_leave_nothing_over():
     windows = Windows(15.0)
     Simulation(w, "linear", noise=0.8, trials=50, step=0.05, seed=1).run(20).run(300, windows)
     parts = decompose(windows, 1.0, 0.8)
-    assert np.allclose(parts.residual, 0, atol=1e-9) and np.allclose(rates(w, parts), zero_frequency(w, 0.8))
+    assert np.allclose(parts.residual, 0, atol=1e-9)
+    assert np.allclose(rates(w, parts), zero_frequency(w, 0.8))
     assert np.allclose(potentials(w, parts), zero_frequency(w, 0.8))
 
 
@@ -407,7 +426,8 @@ def test_two_couplings_and_a_frozen_state():
     slope = 1 - np.tanh(x) ** 2
     found = effective_coupling(1.4, slope)
     radius = np.abs(np.linalg.eigvals(w * slope)).max()
-    assert abs(radius / found["frozen"] - 1) < 0.08 and found["frozen"] > 1.2 * found["covariance"]
+    assert abs(radius / found["frozen"] - 1) < 0.08
+    assert found["frozen"] > 1.2 * found["covariance"]
     assert np.allclose(w @ np.tanh(x) + u, x)
 
 
@@ -432,3 +452,17 @@ def test_covariance_of_bad_input():
         equilibrium(np.array([[1.0]]), Activation("step", lambda x: -np.sign(x + 0.5) * 2 - x, lambda x: -np.ones_like(x)))
 
 
+
+
+def test_stored_runs_are_what_the_recipe_gives():
+    stored = datasets.load("nonlinear.json")
+    assert len(stored["long"]) == 1
+    assert len(stored["activations"]) == 3
+    assert len(stored["sizes"]) == 42
+    row = next(r for r in stored["sizes"] if (r["noise"], r["g"], r["n"], r["seed"]) == (1.0, 1.2, 100, 10))
+    sim = Simulation(couplings(100, 10, 1.2), noise=1.0, trials=20, start=1.0, step=0.05, seed=1).run(50)
+    moments = Moments(2.0, covariance=False)
+    sim.run(200, moments)
+    # the same network, another path: 20 * 200 / 4 independent samples and 100 units leave about 0.3%
+    assert abs(1.2 * moments.slope.mean() / row["g_eff"] - 1) < 0.015
+    assert abs(moments.x.mean() / row["variance"] - 1) < 0.05
