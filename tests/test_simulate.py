@@ -253,9 +253,9 @@ def test_bad_statistics():
         sim.run(-1)
     with pytest.raises(ValidationError, match="do not all exist"):
         sim.run(1, Trace([3]))
+    windows = Windows(5.0)
+    sim.run(1, windows)
     with pytest.raises(NotApplicableError, match="run longer"):
-        windows = Windows(5.0)
-        sim.run(1, windows)
         _ = windows.x
     with pytest.raises(NotApplicableError, match="one trial without noise"):
         integrate(np.zeros((2, 2)), duration=1, start=np.zeros(2), noise=1.0)

@@ -326,7 +326,7 @@ def decompose(windows: Windows, gain, noise=0.0, *, tau=1.0, leak: float = 1.0, 
     ----------
     windows : Windows
     gain : float or (n,) array
-        Mean slopes, :attr:`~rmtlib.dynamics.simulate.Moments.slope`.
+        Mean slopes, the ``slope`` of :class:`~rmtlib.dynamics.simulate.Moments`.
     noise, tau, leak, enters
         As in the simulation.
 

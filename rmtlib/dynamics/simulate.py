@@ -596,7 +596,7 @@ class Simulation:
 
 
 def integrate(network, sigma="tanh", *, duration, start, times=None, rtol=1e-8, atol=1e-10, method="DOP853", **options):
-    r"""The network without noise, as an ordinary differential equation (:func:`scipy.integrate.solve_ivp`).
+    r"""The network without noise, as an ordinary differential equation (``scipy.integrate.solve_ivp``).
 
     .. math:: \tau_i\,\dot x_i = -\ell x_i + \sum_jW_{ij}\,\sigma(x_j) + u_i
 
