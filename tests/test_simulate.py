@@ -210,6 +210,19 @@ def test_a_step_at_zero_frequency_is_exact_for_linear_networks():
     assert abs(variance - s2 / (2 * a)) > 0.1  # while the variance is far off
 
 
+def test_statistics_far_from_zero_keep_their_digits():
+    # a saturated unit: its rate is 1 - 1e-7 and moves by 1e-9; nothing of that survives a difference of large sums
+    far = Simulation(np.zeros((1, 1)), noise=0.01, drive=8.0, start=np.array([8.0]), trials=200, step=0.1, seed=1)
+    windows, moments, trace = Windows(10.0), Moments(0.1), Trace([0], 0.1)
+    far.run(100, windows, moments, trace)
+    slope = 4 * np.exp(-16.0)
+    assert np.isclose(moments.slope[0], slope, rtol=1e-3)
+    # rates are the line to a relative order of the state's own deviation, 0.007
+    assert np.isclose(windows.rates[0, 0], slope**2 * windows.x[0, 0], rtol=0.02)
+    assert np.isclose(moments.rates[0, 0], slope**2 * moments.x[0, 0], rtol=0.02)
+    assert np.isclose(moments.regression[0], slope, rtol=0.01)
+
+
 def test_divergence_is_noticed():
     with pytest.raises(ConvergenceError, match="unit 1 has left"):
         Simulation(np.diag([0.0, 3.0]), "linear", start=np.ones(2)).run(30)

@@ -99,7 +99,7 @@ class Moments(_Statistic):
     True
     """
 
-    _keep = ("count", "_x", "_r", "_xx", "_rr", "_xr", "_s", "_s2", "_tick")
+    _keep = ("count", "_x", "_r", "_xx", "_rr", "_xr", "_s", "_s2", "_tick", "_x0", "_r0")
 
     def __init__(self, every: float = 0.5, covariance: bool = True):
         self.every, self.covariance, self.count, self._tick = every, covariance, 0, 0
@@ -109,18 +109,21 @@ class Moments(_Statistic):
         if not hasattr(self, "_x"):
             n = sim.n
             shape = (n, n) if self.covariance else (n,)
-            self._x, self._r, self._s, self._s2, self._xr = (np.zeros(n) for _ in range(5))
+            self._x, self._r, self._s, self._s2, self._xr, self._x0, self._r0 = (np.zeros(n) for _ in range(7))
             self._xx, self._rr = np.zeros(shape), np.zeros(shape)
 
     def step(self, x, rate, dt):
         self._tick += 1
         if self._tick % self._skip:
             return
+        slope = self._slope(x)
+        if not self.count:  # sums of squares lose digits where the mean is far from zero
+            self._x0, self._r0 = x.mean(0), rate.mean(0)
+        x, rate = x - self._x0, rate - self._r0
         self.count += len(x)
         self._x += x.sum(0)
         self._r += rate.sum(0)
         self._xr += np.einsum("ti,ti->i", x, rate)
-        slope = self._slope(x)
         self._s += slope.sum(0)
         self._s2 += np.einsum("ti,ti->i", slope, slope)
         if self.covariance:
@@ -137,26 +140,26 @@ class Moments(_Statistic):
 
     @property
     def mean(self) -> np.ndarray:
-        return self._x / self._need()
+        return self._x0 + self._x / self._need()
 
     @property
     def rate(self) -> np.ndarray:
         """Mean rates."""
-        return self._r / self._need()
+        return self._r0 + self._r / self._need()
 
-    def _central(self, square, mean):
-        square = square / self.count
+    def _central(self, square, total):
+        square, mean = square / self._need(), total / self.count
         return square - (np.outer(mean, mean) if self.covariance else mean**2)
 
     @property
     def x(self) -> np.ndarray:
         """Covariance of the states (diagonal only without ``covariance``)."""
-        return self._central(self._xx, self.mean)
+        return self._central(self._xx, self._x)
 
     @property
     def rates(self) -> np.ndarray:
         """Covariance of the rates."""
-        return self._central(self._rr, self.rate)
+        return self._central(self._rr, self._r)
 
     @property
     def slope(self) -> np.ndarray:
@@ -170,7 +173,7 @@ class Moments(_Statistic):
     def regression(self) -> np.ndarray:
         r""":math:`\mathrm{cov}(\sigma(x_i), x_i)/\mathrm{var}(x_i)`: equal to the mean slope for a Gaussian state."""
         n, var = self._need(), np.diag(self.x) if self.covariance else self.x
-        return (self._xr / n - self.mean * self.rate) / var
+        return (self._xr / n - self._x / n * self._r / n) / var
 
 
 class Windows(_Statistic):
@@ -206,7 +209,7 @@ class Windows(_Statistic):
     (2500, True)
     """
 
-    _keep = ("count", "_n", "_sum", "_square", "_double", "_sum2", "_square2", "_half", "_tick", "_int")
+    _keep = ("count", "_n", "_sum", "_square", "_double", "_sum2", "_square2", "_half", "_tick", "_int", "_origin")
 
     def __init__(self, length: float, pairs: bool = False):
         self.length, self.pairs, self.count, self._tick, self._n = length, pairs, 0, 0, 0
@@ -218,6 +221,7 @@ class Windows(_Statistic):
             self._int, self._half = np.zeros((sim.trials, n)), np.zeros((sim.trials, n))
             self._sum, self._square = np.zeros(n), np.zeros((n, n))
             self._sum2, self._square2, self._double = np.zeros(n), np.zeros((n, n)), 0
+            self._origin = np.zeros(n)
         self._units = sim.n
 
     def step(self, x, rate, dt):
@@ -228,6 +232,9 @@ class Windows(_Statistic):
         if self._tick % self._steps:
             return
         y = self._int * dt
+        if not self.count:
+            self._origin = y.mean(0)  # sums of squares lose digits where the mean is far from zero
+        y -= self._origin
         self._sum += y.sum(0)
         self._square += y.T @ y
         self.count += len(y)
