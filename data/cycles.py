@@ -1,6 +1,6 @@
 """What partly skew networks settle into, and their cycles against the balance of the first harmonic: data/cycles.json.
 
-    python data/cycles.py         about six minutes on one thread
+    python data/cycles.py         about four minutes on one thread
 
 Elliptic couplings, n = 100, tanh, leak 1, each network scaled so that the real part of its leading eigenvalue, leak included, is `excess`.
 One start of standard deviation 0.1 for each.

@@ -1,4 +1,4 @@
-"""Covariances of simulated nonlinear networks against the linear form: data/nonlinear.json. About nine minutes on one thread.
+"""Covariances of simulated nonlinear networks against the linear form: data/nonlinear.json. About eight minutes on one thread.
 
     python data/nonlinear.py
 """

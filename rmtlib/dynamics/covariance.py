@@ -1,21 +1,21 @@
 r"""Covariances of one network, linear or nonlinear: equal time, zero frequency, effective couplings.
 
-A linear network :math:`T\dot x = -(\ell - WH)\,x + \text{noise of strength } s_i` has the equal-time covariance :math:`\Sigma` and the
+A linear network :math:`T\dot x = -(\ell - WH)\,x + \text{noise of strength } \nu_i` has the equal-time covariance :math:`\Sigma` and the
 zero-frequency covariance :math:`C_x` with
 
 .. math::
    A\,\Sigma + \Sigma\,A^{\mathsf T} = Q,\qquad A = T^{-1}(\ell - WH),\qquad
-   C_x = \int\langle x(t)\,x(0)^{\mathsf T}\rangle\,dt = (\ell - WH)^{-1}\,S^2\,(\ell - WH)^{-\mathsf T}
+   C_x = \int\langle x(t)\,x(0)^{\mathsf T}\rangle\,dt = (\ell - WH)^{-1}\,\nu^2\,(\ell - WH)^{-\mathsf T}
 
-:math:`S` is the noise inside :math:`T\dot x`: :math:`s_i` where it enters before the time constant, :math:`\tau_is_i` after it.
+with the noise :math:`\nu_i` inside :math:`T\dot x`; where it enters after the time constant, :math:`\tau_i\nu_i` stands in its place.
 
 A nonlinear network acts like a linear one whose gains are mean slopes, with noise from what a straight line leaves over:
 :math:`\sigma(x_i) = \text{const} + h_ix_i + r_i`, :math:`h_i = \langle\sigma'(x_i)\rangle`. When the states are nearly Gaussian and the
 residuals :math:`r_i` of different units nearly uncorrelated,
 
 .. math::
-   C_\sigma = (\ell - HW)^{-1}\,(\ell^2 D + H^2S^2)\,(\ell - HW)^{-\mathsf T},\qquad
-   C_x = (\ell - WH)^{-1}\,(W D\,W^{\mathsf T} + S^2)\,(\ell - WH)^{-\mathsf T}
+   C_\sigma = (\ell - HW)^{-1}\,(\ell^2 D + H^2\nu^2)\,(\ell - HW)^{-\mathsf T},\qquad
+   C_x = (\ell - WH)^{-1}\,(W D\,W^{\mathsf T} + \nu^2)\,(\ell - WH)^{-\mathsf T}
 
 with :math:`D` the zero-frequency variances of the residuals. For equal units and an odd activation :math:`H` is one number, and
 :math:`g_{\rm eff} = g\langle\sigma'\rangle` the strength of an equivalent linear network (X. Shen and Y. Hu, arXiv:2508.05288).
@@ -92,14 +92,14 @@ def _relaxation(w, h, tau, leak):
 def equal_time(network, noise=1.0, *, gain=None, tau=1.0, leak: float = 1.0, enters: str = "before") -> np.ndarray:
     r"""Equal-time covariance of a linear network.
 
-    .. math:: A\,\Sigma + \Sigma\,A^{\mathsf T} = T^{-1}S^2T^{-1},\qquad A = T^{-1}(\ell - WH)
+    .. math:: A\,\Sigma + \Sigma\,A^{\mathsf T} = T^{-1}\nu^2T^{-1},\qquad A = T^{-1}(\ell - WH)
 
     Parameters
     ----------
     network : Network or matrix
         A Network brings its own timescales, leak and, unless ``gain`` is given, gains.
     noise : float or (n,) array
-        Strength :math:`s`.
+        Strength :math:`\nu`.
     enters : "before" or "after"
         Inside :math:`T\dot x`, or added to :math:`\dot x`.
 
@@ -132,7 +132,7 @@ def zero_frequency(
 ) -> np.ndarray:
     r"""Zero-frequency covariance of a linear network, of its potentials x or its rates Hx.
 
-    .. math:: C_x = (\ell - WH)^{-1}S^2(\ell - WH)^{-\mathsf T},\qquad C_{Hx} = H\,C_xH
+    .. math:: C_x = (\ell - WH)^{-1}\nu^2(\ell - WH)^{-\mathsf T},\qquad C_{Hx} = H\,C_xH
 
     Parameters and errors are those of :func:`equal_time`; timescales matter only where noise enters after them.
 
@@ -246,10 +246,10 @@ def mean_slope(variance: float, sigma: str | Activation = "tanh") -> float:
 def state_variance(g: float, noise: float = 0.0) -> float:
     r"""Variance :math:`\Delta_0` of the state in a large tanh network with independent Gaussian weights of variance :math:`g^2/n`.
 
-    .. math:: \tfrac12\Delta_0^2 - \tfrac18s^4 = g^2\,\mathrm{Var}\,\log\cosh(\sqrt{\Delta_0}\,z),\qquad z\sim\mathcal N(0,1)
+    .. math:: \tfrac12\Delta_0^2 - \tfrac18\nu^4 = g^2\,\mathrm{Var}\,\log\cosh(\sqrt{\Delta_0}\,z),\qquad z\sim\mathcal N(0,1)
 
     Conservation of energy in the mean-field equation :math:`\ddot\Delta = \Delta - g^2C_\sigma(\Delta)`, whose "velocity" just after zero
-    is :math:`-s^2/2` with white noise of strength s, and which ends at rest at :math:`\Delta = 0`. For :math:`\tau = \ell = 1`.
+    is :math:`-\nu^2/2` with white noise of strength :math:`\nu`, and which ends at rest at :math:`\Delta = 0`. For :math:`\tau = \ell = 1`.
 
     Raises
     ------
@@ -289,7 +289,7 @@ def state_variance(g: float, noise: float = 0.0) -> float:
 class Decomposition:
     r"""A line through each unit's rate, and what it leaves over.
 
-    .. math:: \sigma(x_i) = \text{const} + h_ix_i + r_i,\qquad \text{strength}_i = \ell^2D_i + h_i^2s_i^2
+    .. math:: \sigma(x_i) = \text{const} + h_ix_i + r_i,\qquad \text{strength}_i = \ell^2D_i + h_i^2\nu_i^2
 
     Attributes
     ----------
@@ -298,7 +298,7 @@ class Decomposition:
     residual : (n,) ndarray
         :math:`D_i`, the zero-frequency variance of :math:`r_i`.
     noise : (n,) ndarray
-        :math:`s_i` inside :math:`T\dot x`.
+        :math:`\nu_i` inside :math:`T\dot x`.
     leak : float
     """
 
@@ -356,7 +356,7 @@ def _square(weights, n):
 def rates(weights, parts: Decomposition) -> np.ndarray:
     r"""Zero-frequency covariance of the rates.
 
-    .. math:: C_\sigma = (\ell - HW)^{-1}(\ell^2D + H^2S^2)(\ell - HW)^{-\mathsf T}
+    .. math:: C_\sigma = (\ell - HW)^{-1}(\ell^2D + H^2\nu^2)(\ell - HW)^{-\mathsf T}
     """
     w = _square(weights, len(parts.gain))
     a = parts.leak * np.eye(len(w)) - parts.gain[:, None] * w
@@ -367,7 +367,7 @@ def rates(weights, parts: Decomposition) -> np.ndarray:
 def potentials(weights, parts: Decomposition) -> np.ndarray:
     r"""Zero-frequency covariance of the states.
 
-    .. math:: C_x = (\ell - WH)^{-1}(WDW^{\mathsf T} + S^2)(\ell - WH)^{-\mathsf T}
+    .. math:: C_x = (\ell - WH)^{-1}(WDW^{\mathsf T} + \nu^2)(\ell - WH)^{-\mathsf T}
     """
     w = _square(weights, len(parts.gain))
     a = parts.leak * np.eye(len(w)) - w * parts.gain

@@ -1,14 +1,14 @@
 r"""Rate networks in time: stochastic and deterministic integration, with statistics that are gathered on the way.
 
 .. math::
-   \tau_i\,\dot x_i = -\ell\,x_i + \sum_j W_{ij}\,\sigma(x_j) + u_i + s_i\,\xi_i(t)
+   \tau_i\,\dot x_i = -\ell\,x_i + \sum_j W_{ij}\,\sigma(x_j) + u_i + \nu_i\,\xi_i(t)
 
 with independent white noise, :math:`\langle\xi_i(t)\xi_j(t')\rangle = \delta_{ij}\,\delta(t-t')`. Noise that enters ``"before"`` the
 time constant stands as written; noise that enters ``"after"`` it is added to :math:`\dot x_i` itself, :math:`\dot x_i = \dots/\tau_i +
-s_i\,\xi_i`. The scheme is that of Euler and Maruyama,
+\nu_i\,\xi_i`. The scheme is that of Euler and Maruyama,
 
 .. math::
-   x(t+\delta) = x(t) + \delta\,T^{-1}\big(-\ell x + W\sigma(x) + u\big) + (T^{-1})\,s\,\sqrt\delta\,\mathcal N(0, 1)
+   x(t+\delta) = x(t) + \delta\,T^{-1}\big(-\ell x + W\sigma(x) + u\big) + (T^{-1})\,\nu\,\sqrt\delta\,\mathcal N(0, 1)
 
 For noise that does not depend on the state it converges with order 1 in the step :math:`\delta`, along each path and in the
 statistics (Kloeden and Platen, Numerical Solution of Stochastic Differential Equations, Springer 1992, section 10.3).
@@ -384,8 +384,8 @@ class Trace(_Statistic):
 class Simulation:
     r"""One network in time, several trials at once.
 
-    .. math:: T\,dx = \big(-\ell x + W\sigma(x) + u\big)\,dt + s\,d\beta\quad\text{(before)},\qquad
-              dx = T^{-1}\big(-\ell x + W\sigma(x) + u\big)\,dt + s\,d\beta\quad\text{(after)}
+    .. math:: T\,dx = \big(-\ell x + W\sigma(x) + u\big)\,dt + \nu\,d\beta\quad\text{(before)},\qquad
+              dx = T^{-1}\big(-\ell x + W\sigma(x) + u\big)\,dt + \nu\,d\beta\quad\text{(after)}
 
     Parameters
     ----------
@@ -397,7 +397,7 @@ class Simulation:
     tau, leak : float or (n,) array, float
         For a matrix; the unit of time is that of ``tau``.
     drive, noise : float or (n,) array
-        Constant input :math:`u`, strength of the noise :math:`s`.
+        Constant input :math:`u`, strength of the noise :math:`\nu`.
     enters : "before" or "after"
         Where noise enters (above).
     trials : int
