@@ -99,6 +99,9 @@ def test_step_chosen_meets_the_tolerance():
         again = step_error(sim, 20, sim.dt, trials=50, seed=99)  # another path
         assert again.statistics < tol + 4 * again.noise
     assert 0.001 < sim.dt < 0.1
+    along = choose_step(sim, 0.05, 5, trials=50, strong=True)
+    assert along.strong <= 0.05
+    assert sim.dt == along.step
 
 
 def test_step_control_says_what_it_cannot_do():
