@@ -38,6 +38,7 @@ import scipy.linalg as la
 import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
+from scipy.optimize import brentq
 from scipy.sparse.linalg import expm_multiply, splu
 from scipy.special import ive
 
@@ -141,6 +142,16 @@ def _times(t: ArrayLike, what: str) -> np.ndarray:
     if times.size == 0 or not np.all(np.isfinite(times)) or np.any(times < 0):
         raise ValidationError(f"{what} must hold finite times, none negative")
     return times
+
+
+def _apart(seed: Any) -> np.random.Generator:
+    """A generator that shares no stream with a network sampled with the same seed: probes must be independent of the weights."""
+    if seed is None or isinstance(seed, np.random.Generator):
+        return np.random.default_rng(seed)
+    try:
+        return np.random.default_rng([int(seed), 7919])
+    except (TypeError, ValueError) as error:
+        raise ValidationError(f"seed must be a non-negative integer, a numpy Generator or None: {error}") from None
 
 
 def _check_noise(noise: str) -> int:
@@ -282,7 +293,7 @@ def _invert(sys, t, s, kappa, mean, power, read, tol, pairs):
         reach = _mean_outliers(sys, right) - right
         right, left = right + reach, left - reach
     longest = max(t.max(), s.max(), 1e-12)
-    margin = min(4.0 / longest, 0.5 * (right - left) + 1e-3 / longest)
+    margin = min((9.0 if pairs else 6.0) / longest, 0.5 * (right - left) + 1e-3 / longest)
     if np.any(mean) and np.any(sys.M):
         margin = max(margin, 0.05 * (right - left))
     centre, a, b = _ellipse(sys, left, right, margin)
@@ -513,10 +524,6 @@ def _march(sys, steps, delta, kappa, mean, power, read):
     border = start[:, None] * decay[:, None] ** grid
     C1 = C2 = phi1 = phi2 = None  # the last two antidiagonals, indexed by i
     result = np.empty(steps + 1)
-    track = None
-    if read.tau is not None:  # one more node, driven but not driving
-        track = (read.tau, int(np.argmax(read.weights)))
-    diagonal = []
     for d in range(2 * steps + 1):
         C = np.zeros((tau.size, steps + 1))
         phi = np.zeros((k, steps + 1))
@@ -539,8 +546,6 @@ def _march(sys, steps, delta, kappa, mean, power, read):
             half = d // 2
             result[half] = out @ (C[:, half] + m[:, half] ** 2)
         C2, C1, phi2, phi1 = C1, C, phi1, phi
-        if track is not None:
-            diagonal.append(phi)
     return result
 
 
@@ -562,7 +567,7 @@ def _march_mean(sys, steps, decay, A0, A1, tau, owner, mean, power):
 
 
 def _volterra(sys, times, kappa, mean, power, read):
-    """March on 60, 120 and 240 steps, extrapolate twice, interpolate in log S."""
+    """March on 60, 120 and 240 steps, extrapolate twice, interpolate between the grid points."""
     if read.tau is not None:
         raise NotApplicableError('method="volterra" averages over populations; the class of one timescale needs method="contour"')
     longest = times.max()
@@ -574,11 +579,18 @@ def _volterra(sys, times, kappa, mean, power, read):
     coarse, middle, fine = runs[0], runs[1][::2], runs[2][::4]
     first, second = (4 * middle - coarse) / 3, (4 * fine - middle) / 3
     best = (16 * second - first) / 15
-    if not np.all(np.isfinite(best)) or np.any(best <= 0):
+    if not np.all(np.isfinite(best)):
         raise ConvergenceError("the march in time did not settle: shorten the times")
     grid = np.linspace(0, longest, sizes[0] + 1)
-    value = np.exp(CubicSpline(grid, np.log(best))(times))
-    error = np.interp(times, grid, np.abs(best - second)) + 1e-7 * value
+
+    def between(step):  # in the logarithm, unless the units read out start from rest
+        if np.all(best > 0):
+            return np.exp(CubicSpline(grid[::step], np.log(best[::step]))(times))
+        return CubicSpline(grid[::step], best[::step])(times)
+
+    value = between(1)
+    off = np.abs(times / grid[1] - np.round(times / grid[1])) > 1e-9
+    error = np.interp(times, grid, np.abs(best - second)) + np.where(off, np.abs(value - between(2)), 0)
     return value, error, sizes[-1]
 
 
@@ -617,7 +629,7 @@ def _network_response(net, times, kick, mean_kick, readout, inside, method, prob
         return value, 1e-12 * value, method
     if not isinstance(probes, (int, np.integer)) or probes < 2:
         raise ValidationError(f"probes must be an integer of at least 2, got {probes!r}")
-    rng = np.random.default_rng(seed)
+    rng = _apart(seed)
     J = sp.csr_array(net.jacobian())
     trace = float(J.diagonal().sum())
     state = amplitude[:, None] * rng.choice([-1.0, 1.0], (net.n, probes))
@@ -718,7 +730,7 @@ def _network_spectrum(net, w, power, intensity, readout, probes, seed):
             response = np.linalg.solve(1j * f * np.eye(net.n) - J, np.diag(amplitude))
             out[k] = np.sum(np.abs(response[rows]) ** 2) / rows.sum()
         return out.reshape(w.shape)[()]
-    rng = np.random.default_rng(seed)
+    rng = _apart(seed)
     probe = amplitude[:, None] * rng.choice([-1.0, 1.0], (net.n, probes))
     J = sp.csc_array(net.jacobian()).astype(complex)
     one = sp.eye_array(net.n, format="csc", dtype=complex)
@@ -1011,8 +1023,4 @@ def pseudospectral_abscissa(ens: Ensemble, epsilon: float, n: int | None = None)
     step = epsilon + max((1 / tau).max() for tau, _, _ in nodes)
     while _gap(ens, nodes, V, U, low + step) < epsilon:
         step *= 2
-    inner, outer = low, low + step
-    for _ in range(36):
-        middle = 0.5 * (inner + outer)
-        inner, outer = (inner, middle) if _gap(ens, nodes, V, U, middle) >= epsilon else (middle, outer)
-    return float(outer)
+    return float(brentq(lambda x: _gap(ens, nodes, V, U, x) - epsilon, low, low + step, xtol=1e-9 * step))
