@@ -18,7 +18,7 @@ delay, ``F(t) = K(t,t)``, ``m(t) = [K(1+K)^{-1}](t,t)``, and for large random ne
 
 .. math::
    e^{-\ell(t+s)}I_0(2g\sqrt{ts}) = \sum_k\lambda_0q^k\psi_k(t)\psi_k(s), \quad \psi_k = \sqrt b\,e^{-bt/2}L_k(bt), \quad
-   b = 2\sqrt{\ell^2-g^2}, \quad \sqrt q = \frac{\ell-b/2}{g}, \quad \lambda_0 = \frac{1-q}b .
+   b = 2\sqrt{\ell^2-g^2}, \quad q = \frac{\ell-b/2}{\ell+b/2}, \quad \lambda_0 = \frac1{\ell+b/2} .
 
 Sources: Jaeger, GMD report 152 (2001); White, Lee and Sompolinsky, Phys. Rev. Lett. 92, 148102 (2004); Ganguli, Huh and Sompolinsky, PNAS 105,
 18970 (2008), all in discrete time. Symbolic counterpart: :mod:`rmtlib.symbolic.transients`.
@@ -126,7 +126,7 @@ def laguerre_modes(leak: float, variance: float) -> LaguerreModes:
     >>> from rmtlib.theory.linear_memory import laguerre_modes
     >>> modes = laguerre_modes(1.0, 0.64)
     >>> print(round(modes.first, 6), round(modes.ratio, 6), round(modes.rate, 6), round(modes.capacity(0.01), 4))
-    0.625 0.25 1.2 3.4912
+    0.625 0.25 1.2 3.4882
     """
     if not (np.isfinite(leak) and np.isfinite(variance) and leak > 0 and 0 <= variance < leak**2):
         raise ValidationError(f"a stable homogeneous network has 0 <= variance < leak^2, got leak {leak}, variance {variance}")
@@ -232,7 +232,7 @@ def memory_curve(
     >>> from rmtlib.theory.linear_memory import laguerre_modes, memory_curve
     >>> curve = memory_curve(rmt.ginibre(0.8, leak=1.0), [0.0, 1.0], noise=0.01)
     >>> print(curve.memory.round(4), round(curve.capacity, 4), round(laguerre_modes(1.0, 0.64).capacity(0.01), 4))
-    [4.1895 1.2164] 3.4912 3.4912
+    [4.1858 0.6198] 3.4882 3.4882
     """
     t, noise = np.atleast_1d(_times(times, "times")), _noise(noise)
     if where not in ("readout", "state"):
@@ -256,6 +256,19 @@ def memory_curve(
     return kernel_memory(kernel, t, noise, horizon, tol=tol)
 
 
+def _abscissa(triangle):
+    """Largest real part of the eigenvalues of a real Schur form: 2 x 2 blocks have equal diagonals."""
+    return float(np.diagonal(triangle).max())
+
+
+def _lyapunov(triangle, basis, D):
+    """C with J C + C J^T = -D, from one Schur form."""
+    got, scale, info = la.lapack.dtrsyl(triangle, triangle, basis.T @ (-D) @ basis, tranb="T")
+    if info < 0:
+        raise ConvergenceError(f"the Lyapunov equation could not be solved (argument {-info})")
+    return basis @ (got / scale) @ basis.T
+
+
 def _network_memory(net, t, noise, where, v, inside, seed):
     if v is None:
         v = _apart(seed).standard_normal(net.n)
@@ -264,15 +277,16 @@ def _network_memory(net, t, noise, where, v, inside, seed):
         raise ValidationError(f"v must be {net.n} finite numbers, not all zero; got an array of shape {v.shape}")
     v = v / np.linalg.norm(v)
     J = net.dense_jacobian()
-    if np.linalg.eigvals(J).real.max() >= 0:
+    triangle, basis = la.schur(J, output="real")
+    if _abscissa(triangle) >= 0:
         raise ValidationError("the network is not stable, so that it has no stationary memory")
     rate = 1 / np.asarray(net.tau) if inside else np.ones(net.n)
     v = rate * v
-    signal = la.solve_continuous_lyapunov(J, -np.outer(v, v))
+    signal = _lyapunov(triangle, basis, np.outer(v, v))
     if where == "readout":
         N = noise * np.eye(net.n)
     else:
-        N = la.solve_continuous_lyapunov(J, -noise * np.diag(rate**2))
+        N = _lyapunov(triangle, basis, noise * np.diag(rate**2))
         N = (N + N.T) / 2
     signal = (signal + signal.T) / 2
     trace, inverse = np.empty((t.size, net.n)), la.cho_factor(N)
