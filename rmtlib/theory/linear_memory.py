@@ -20,8 +20,8 @@ delay, ``F(t) = K(t,t)``, ``m(t) = [K(1+K)^{-1}](t,t)``, and for large random ne
    e^{-\ell(t+s)}I_0(2g\sqrt{ts}) = \sum_k\lambda_0q^k\psi_k(t)\psi_k(s), \quad \psi_k = \sqrt b\,e^{-bt/2}L_k(bt), \quad
    b = 2\sqrt{\ell^2-g^2}, \quad q = \frac{\ell-b/2}{\ell+b/2}, \quad \lambda_0 = \frac1{\ell+b/2} .
 
-Sources: Jaeger, GMD report 152 (2001); White, Lee and Sompolinsky, Phys. Rev. Lett. 92, 148102 (2004); Ganguli, Huh and Sompolinsky, PNAS 105,
-18970 (2008), all in discrete time. Symbolic counterpart: :mod:`rmtlib.symbolic.transients`.
+Sources, all in discrete time: White, Lee and Sompolinsky, arXiv:cond-mat/0402452 (2004); Ganguli, Huh and Sompolinsky, PNAS 105, 18970
+(2008). Symbolic counterpart: :mod:`rmtlib.symbolic.transients`.
 """
 
 from __future__ import annotations

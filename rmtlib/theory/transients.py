@@ -23,7 +23,7 @@ instead and is independent of all that.
 The edge of the symmetric part of J (the numerical abscissa) and the smallest singular value of ``z - J`` are the points where the smallest
 non-negative solution of a vector Dyson equation with variance profile ceases to exist: :func:`numerical_abscissa`, :func:`smallest_singular_value`.
 
-Sources: Chalker and Mehlig, J. Math. Phys. 41, 3233 (2000), for homogeneous dense matrices; Tarnowski, Neri and Vivo, Phys. Rev. Research 2,
+Sources: Chalker and Mehlig, Phys. Rev. Lett. 81, 3367 (1998), for homogeneous dense matrices; Tarnowski, Neri and Vivo, Phys. Rev. Research 2,
 023333 (2020), for homogeneous oriented sparse ones. Symbolic counterpart: :mod:`rmtlib.symbolic.transients`.
 """
 
