@@ -37,7 +37,7 @@ from numpy.typing import ArrayLike
 from ..ensemble import Ensemble
 from ..errors import ConvergenceError, NotApplicableError, ValidationError
 from ..network import Network
-from .transients import _apart, _check_stable, _ends, _linear, _times, two_time
+from .transients import _apart, _check_stable, _ends, _invert, _kick, _linear, _Readout, _times
 
 __all__ = ["LaguerreModes", "MemoryCurve", "kernel_memory", "laguerre_modes", "memory_curve"]
 
@@ -175,11 +175,12 @@ def kernel_memory(kernel: Callable, times: ArrayLike, noise: float, horizon: flo
         last, size = capacity, int(1.5 * size)
     else:
         raise ConvergenceError(f"the memory capacity did not settle to {tol:g} with {size} points: a shorter horizon, more noise, or a larger tol")
-    left = np.abs(kernel(np.array([horizon]), np.array([horizon]))[0, 0]) / noise
+    both = np.concatenate([t, [horizon]])
+    ends = np.diagonal(kernel(both, both)) / noise
+    left, fisher = float(abs(ends[-1])), ends[:-1].copy()
     if left * horizon > 1e-3 * capacity:
         raise ConvergenceError(f"at the horizon {horizon:.4g} the response still is {left:.2g} times the noise: take a longer one")
     across = kernel(t, grid) / noise * half
-    fisher = np.array([kernel(t[k : k + 1], t[k : k + 1])[0, 0] for k in range(t.size)]) / noise
     memory = fisher - np.einsum("tk,tk->t", across, np.linalg.solve(np.eye(len(K)) + K, across.T).T)
     return MemoryCurve(t, memory, fisher, capacity, float(np.sum(values)), abs(capacity - last) + left * horizon)
 
@@ -245,13 +246,15 @@ def memory_curve(
         )
     if v is not None:
         raise ValidationError("v is for networks; an ensemble takes drive=")
-    sys = _linear(x, n, 32, "memory_curve")
+    sys = _linear(x, n, 48, "memory_curve")
     _check_stable(sys)
+    kappa, mean = _kick(x, sys, drive, None)
+    read = _Readout(sys.fractions)
     abscissa = _ends(sys)[1]
     horizon = (np.log(1e8) + max(0.0, -np.log(noise * -abscissa))) / (-2 * abscissa)
 
     def kernel(a, b):
-        return two_time(x, a, b, kick=drive, inside=inside, tol=1e-9, n=n)[0]
+        return _invert(sys, a, b, kappa, mean, 0 if inside else 2, read, 1e-8, True)[0]
 
     return kernel_memory(kernel, t, noise, horizon, tol=tol)
 
@@ -289,8 +292,14 @@ def _network_memory(net, t, noise, where, v, inside, seed):
         N = _lyapunov(triangle, basis, noise * np.diag(rate**2))
         N = (N + N.T) / 2
     signal = (signal + signal.T) / 2
-    trace, inverse = np.empty((t.size, net.n)), la.cho_factor(N)
-    total = la.cho_factor(signal + N)
+    trace = np.empty((t.size, net.n))
+    try:
+        inverse, total = la.cho_factor(N), la.cho_factor(signal + N)
+    except la.LinAlgError:
+        raise NotApplicableError(
+            "the covariance of the noise in the state is singular to working precision: the network amplifies so strongly from unit to unit that "
+            "sixteen digits do not hold it; take fewer units or weaker weights"
+        ) from None
     order, state, now = np.argsort(t), v, 0.0
     step, gap = None, None
     for k in order:
