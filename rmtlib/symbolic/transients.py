@@ -38,7 +38,7 @@ transient_symbols = SimpleNamespace(
     ell=sp.Symbol("ell", positive=True),
     b=sp.Symbol("b", positive=True),
     q=sp.Symbol("q", positive=True),
-    lambda0=sp.Symbol("lambda_0", positive=True),
+    nu0=sp.Symbol("nu_0", positive=True),
     omega=sp.Symbol("omega", real=True),
     xi=sp.Symbol("xi", positive=True),
 )
@@ -193,7 +193,7 @@ def laguerre_parameters() -> dict[str, sp.Expr]:
     r"""Rate b, ratio q and first eigenvalue of the modes of :func:`two_time`.
 
     The operator maps an exponential to an exponential, :math:`\int_0^\infty ds\,e^{-ps}I_0(2g\sqrt{ts})=e^{g^2t/p}/p`. Applied to the generating
-    function of the Laguerre functions it has to give :math:`\lambda_0` times the same function at :math:`qx`, for every x: exponents and
+    function of the Laguerre functions it has to give :math:`\nu_0` times the same function at :math:`qx`, for every x: exponents and
     prefactors are compared and solved.
 
     Examples
@@ -208,10 +208,10 @@ def laguerre_parameters() -> dict[str, sp.Expr]:
     exponent = sp.numer(sp.together(-ell + g**2 / p + b / 2 + b * q * x / (1 - q * x)))
     conditions = sp.Poly(sp.expand(exponent), x).all_coeffs()
     found = {b: 2 * sp.sqrt(ell**2 - g**2)}
-    ratio = [root for root in sp.solve(conditions[-2].subs(found), q)][0]
+    (ratio,) = sp.solve(conditions[-2].subs(found), q)
     if any(sp.simplify(c.subs(found).subs(q, ratio)) != 0 for c in conditions):
         raise ValidationError("the exponents do not agree: the modes are not Laguerre functions of this rate")
     prefactor = sp.simplify((1 / (p * (1 - x)) * (1 - q * x)).subs(found).subs(q, ratio))
     if sp.simplify(prefactor.diff(x)) != 0:
         raise ValidationError("the prefactor depends on the label: the modes are not Laguerre functions of this rate")
-    return {"b": found[b], "q": sp.simplify(ratio), "lambda_0": sp.simplify(prefactor.subs(x, 0))}
+    return {"b": found[b], "q": sp.simplify(ratio), "nu_0": sp.simplify(prefactor.subs(x, 0))}

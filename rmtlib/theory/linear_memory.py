@@ -17,8 +17,8 @@ delay, ``F(t) = K(t,t)``, ``m(t) = [K(1+K)^{-1}](t,t)``, and for large random ne
 :func:`~rmtlib.theory.transients.two_time`. For homogeneous networks, dense or sparse, K has Laguerre functions as eigenfunctions,
 
 .. math::
-   e^{-\ell(t+s)}I_0(2g\sqrt{ts}) = \sum_k\lambda_0q^k\psi_k(t)\psi_k(s), \quad \psi_k = \sqrt b\,e^{-bt/2}L_k(bt), \quad
-   b = 2\sqrt{\ell^2-g^2}, \quad q = \frac{\ell-b/2}{\ell+b/2}, \quad \lambda_0 = \frac1{\ell+b/2} .
+   e^{-\ell(t+s)}I_0(2g\sqrt{ts}) = \sum_k\nu_0q^k\psi_k(t)\psi_k(s), \quad \psi_k = \sqrt b\,e^{-bt/2}L_k(bt), \quad
+   b = 2\sqrt{\ell^2-g^2}, \quad q = \frac{\ell-b/2}{\ell+b/2}, \quad \nu_0 = \frac1{\ell+b/2} .
 
 Sources, all in discrete time: White, Lee and Sompolinsky, arXiv:cond-mat/0402452 (2004); Ganguli, Huh and Sompolinsky, PNAS 105, 18970
 (2008). Symbolic counterpart: :mod:`rmtlib.symbolic.transients`.
@@ -75,7 +75,7 @@ def _noise(noise: Any) -> float:
 
 @dataclass(frozen=True)
 class LaguerreModes:
-    r"""Eigenvalues :math:`\lambda_0q^k` of the two-time response of a homogeneous network; see :func:`laguerre_modes`.
+    r"""Eigenvalues :math:`\nu_0q^k` of the two-time response of a homogeneous network; see :func:`laguerre_modes`.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class LaguerreModes:
     rate: float
 
     def capacity(self, noise: float) -> float:
-        r""":math:`\sum_k\lambda_0q^k/(\epsilon+\lambda_0q^k)`."""
+        r""":math:`\sum_k\nu_0q^k/(\epsilon+\nu_0q^k)`."""
         noise = _noise(noise)
         if self.ratio == 0:
             return self.first / (noise + self.first)
@@ -101,7 +101,7 @@ class LaguerreModes:
         return float(np.sum(values / (noise + values)))
 
     def memory(self, t: ArrayLike, noise: float) -> np.ndarray:
-        r"""m(t): :math:`\sum_k\frac{\lambda_k}{\epsilon+\lambda_k}\psi_k(t)^2`, by the recursion of the Laguerre functions."""
+        r"""m(t): :math:`\sum_k\frac{\nu_k}{\epsilon+\nu_k}\psi_k(t)^2`, by the recursion of the Laguerre functions."""
         t, noise = _times(t, "t"), _noise(noise)
         x = self.rate * t
         before, now = np.zeros_like(x), np.sqrt(self.rate) * np.exp(-x / 2)

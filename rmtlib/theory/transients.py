@@ -55,6 +55,7 @@ __all__ = [
     "power_spectrum",
     "pseudospectral_abscissa",
     "smallest_singular_value",
+    "two_resolvents",
     "two_time",
 ]
 
@@ -326,6 +327,45 @@ def _invert(sys, t, s, kappa, mean, power, read, tol, pairs):
 
 
 # ----------------------------------------------------------------------------------- mean square
+
+
+def two_resolvents(ens: Ensemble, z: ArrayLike, w: ArrayLike, kick=None, readout=None, inside=False, n=None) -> np.ndarray:
+    r"""Product of two resolvents, :math:`C(z,w)=\frac1n\mathbb E\operatorname{tr}R(z)\,\kappa\,R(w)^{\mathsf T}`, as n -> infinity.
+
+    Parameters
+    ----------
+    z, w : array_like of complex
+        They broadcast; both outside the support of the spectrum.
+    kick, readout, inside, n
+        As in :func:`mean_squared_response`; ``kappa`` is the variance of the kick.
+
+    Raises
+    ------
+    NotApplicableError
+        A point within the support, where the limit is another; reciprocal synapses.
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> from rmtlib.theory.transients import two_resolvents
+    >>> print(two_resolvents(rmt.ginibre(0.5, leak=1.0), 0.5, 1j).round(6))
+    (0.327869-0.393443j)
+    """
+    points = [np.asarray(x, complex) for x in (z, w)]
+    if not all(np.all(np.isfinite(x)) for x in points):
+        raise ValidationError("two_resolvents: z and w must be finite")
+    try:
+        first, second = np.broadcast_arrays(*points)
+    except ValueError as error:
+        raise ValidationError(f"two_resolvents: z and w do not broadcast: {error}") from None
+    sys = _linear(ens, n, _NODES[1], "two_resolvents")
+    kappa, mean = _kick(ens, sys, kick, None)
+    for x in (first, second):
+        if np.any(sys.radius(x.ravel()) >= 1):
+            raise NotApplicableError("two_resolvents: a point lies within the support of the spectrum, where the ladder does not converge")
+    read = _read(readout, sys, "two_resolvents")
+    got = _two_point(sys, first.ravel(), second.ravel(), kappa, mean, 0 if inside else 2, read, False)
+    return got.reshape(first.shape)[()]
 
 
 def two_time(ens: Ensemble, t: ArrayLike, s: ArrayLike, kick=None, mean_kick=None, readout=None, inside=False, tol=1e-8, n=None):
