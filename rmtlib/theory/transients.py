@@ -460,7 +460,7 @@ def mean_squared_response(
 ) -> Solution:
     r"""Mean squared state at times t after a random kick.
 
-    .. math:: S(t) = \frac1n\,\mathbb E\,\|e^{tJ}x_0\|^2, \qquad \mathbb E\,x_0x_0^{\mathsf T} = \operatorname{diag}\kappa .
+    .. math:: S(t) = \frac1n\,\mathbb E\,\lVert e^{tJ}x_0\rVert^2, \qquad \mathbb E\,x_0x_0^{\mathsf T} = \operatorname{diag}\kappa .
 
     Parameters
     ----------
@@ -909,7 +909,7 @@ def numerical_abscissa(ens: Ensemble, n: int | None = None) -> float:
     Returns
     -------
     float
-        In the unit of 1/tau. A sample of n units lies lower by about n^(-2/3).
+        In the unit of 1/tau. Samples lie lower, homogeneous ones by order n^(-2/3).
 
     Raises
     ------
