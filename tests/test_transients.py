@@ -137,6 +137,22 @@ def test_contour_against_march(kick, readout):
     assert np.all(np.abs(one.value - two.value) <= one.error + two.error + 1e-10)
 
 
+@pytest.mark.parametrize(
+    "tau, t",
+    [
+        (stats.lognorm(0.5), [0.0, 1.0, 5.0]),
+        (stats.uniform(0.05, 3), [0.0, 0.1, 1.0, 5.0, 20.0]),
+        ([1.0, 100.0], [0.0, 1.0, 50.0, 400.0]),
+    ],
+)
+def test_timescales_over_orders_of_magnitude(tau, t):
+    ens = rmt.Ensemble(rmt.Population("N", tau=tau), rmt.Synapses(stats.norm(0, 0.4), degree=4))
+    one, two = tr.mean_squared_response(ens, t), tr.mean_squared_response(ens, t, method="volterra")
+    assert np.all(np.abs(one.value - two.value) <= one.error + two.error)
+    assert np.allclose(one.value, two.value, rtol=1e-4)  # what the march keeps of a stiff pair of timescales
+    assert np.all(one.error < 1e-7 * one.value)
+
+
 def test_stated_error_of_the_contour():
     ens = dense()
     loose = tr.mean_squared_response(ens, TIMES, tol=1e-3)
@@ -354,6 +370,8 @@ def test_ensemble_route_is_the_closed_form():
     modes = laguerre_modes(1.0, 0.64)
     curve = memory_curve(rmt.ginibre(0.8, leak=1.0), t, 0.01)
     assert abs(curve.capacity - modes.capacity(0.01)) < 1e-6
+    near = memory_curve(rmt.ginibre(0.99, leak=1.0), [0.0], 0.01)
+    assert abs(near.capacity / laguerre_modes(1.0, 0.99**2).capacity(0.01) - 1) < 1e-6
     assert np.allclose(curve.memory, modes.memory(t, 0.01), atol=1e-6)
     assert np.allclose(curve.fisher, np.exp(-2 * t) * iv(0, 1.6 * t) / 0.01, rtol=1e-7)
 
@@ -455,6 +473,8 @@ def test_refusals():
         tr.mean_squared_response(rmt.rajan_abbott(0.5, 1, -1, 0.5, 0.5, leak=1.0, balanced=True), [1.0], mean_kick=1.0)
     with pytest.raises(NotApplicableError, match="mean_kick"):
         tr.mean_squared_response(good.sample(50, seed=0), [1.0], mean_kick=1.0)
+    with pytest.raises(ValidationError, match="largest number"):
+        tr.mean_squared_response(rmt.ginibre(2.0, leak=1.0), [1000.0])
     with pytest.raises(ValidationError, match="noise"):
         tr.power_spectrum(good, 0.0, noise="white")
     for what in (rmt.ginibre(1.1, leak=1.0), rmt.ginibre(1.6, leak=1.0).sample(60, seed=0)):

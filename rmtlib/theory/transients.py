@@ -17,7 +17,8 @@ tree the inputs of a unit are independent. Mean weights act on kicks of non-zero
 ``|M|^2/n``, vanishes as n grows at fixed M and is left out. Reciprocal synapses couple both directions and are refused.
 
 The contour. The integrand is analytic where ``rho(V <h^2/|a|^2>) < 1`` for z and for w (Cauchy-Schwarz), that is outside the support. Closed
-curves around it, and the trapezoidal rule on an ellipse, converge geometrically. ``method="volterra"`` marches the equation in the time domain
+curves around it serve for both, and the trapezoidal rule on an ellipse converges geometrically; points cluster where it passes close to the
+support. ``method="volterra"`` marches the equation in the time domain
 instead and is independent of all that.
 
 The edge of the symmetric part of J (the numerical abscissa) and the smallest singular value of ``z - J`` are the points where the smallest
@@ -107,7 +108,7 @@ def _linear(ens: Any, n: int | None, level: int, what: str) -> _Linear:
     units = []
     for name in ens.names:
         tau, weight, h1, h2 = ens.tau_nodes(name, level)
-        keep = weight > 0
+        keep = weight > 1e-16 * weight.max()  # nodes beyond rounding may lie at absurd timescales
         units.append(_Unit(tau[keep], weight[keep], h1[keep], h2[keep]))
     if n is None:
         fractions = np.array(ens.fractions)
@@ -274,17 +275,17 @@ def _mean_outliers(sys: _Linear, right: float) -> float:
     raise ConvergenceError("the mean weights are so strong that no contour could be laid around their outliers")
 
 
-def _ellipse(sys: _Linear, left: float, right: float, margin: float):
-    """Centre and semi-axes of an ellipse around the support whose tips lie `margin` outside."""
-    centre, a = 0.5 * (left + right), 0.5 * (right - left) + margin
+def _ellipse(sys: _Linear, left: float, right: float):
+    """Centre and semi-axes of an ellipse around the support with its tips at left and right."""
+    centre, a = 0.5 * (left + right), 0.5 * (right - left)
     theta = np.linspace(0, np.pi, 201)
-    allowed = max(0.9, *sys.radius(np.array([right + margin, left - margin])))
+    allowed = max(0.9, *sys.radius(np.array([right, left])))
     b = 0.05 * a
     while np.any(sys.radius(centre + a * np.cos(theta) + 1j * b * np.sin(theta)) > allowed * (1 + 1e-9)):
         b *= 1.1
         if b > 1e6 * a:
             raise ConvergenceError("no contour was found around the spectrum")
-    return centre, a, 1.1 * b
+    return centre, a, max(1.1 * b, 0.5 * a)  # on a flat ellipse the rule converges like exp(-2 size b/a)
 
 
 def _invert(sys, t, s, kappa, mean, power, read, tol, pairs):
@@ -297,14 +298,20 @@ def _invert(sys, t, s, kappa, mean, power, read, tol, pairs):
     margin = min((9.0 if pairs else 6.0) / longest, 0.5 * (right - left) + 1e-3 / longest)
     if np.any(mean) and np.any(sys.M):
         margin = max(margin, 0.05 * (right - left))
-    centre, a, b = _ellipse(sys, left, right, margin)
+    if right * 2 * longest > 650:
+        raise ValidationError(f"at t = {longest:.4g} the response of this unstable network exceeds the largest number: shorten the times")
+    # on the left exp(zt) is small and the curve may keep its distance; on the right it passes close to the support, and points cluster there
+    centre, a, b = _ellipse(sys, left - 0.5 * (right - left) - margin, right + margin)
     if np.any(mean) and np.any(sys.M):
         b = max(b, a)
+    cluster = np.sqrt(min(1.0, margin / b))
     size, last = 64, None
     while size <= _LARGEST:
-        theta = 2 * np.pi * (np.arange(size) + 0.5) / size
+        phi = np.pi * ((2 * np.arange(size) + 1) / size - 1)
+        theta = 2 * np.arctan2(cluster * np.sin(phi / 2), np.cos(phi / 2))
+        slope = cluster / (np.cos(phi / 2) ** 2 + cluster**2 * np.sin(phi / 2) ** 2)
         z = centre + a * np.cos(theta) + 1j * b * np.sin(theta)
-        dz = (-a * np.sin(theta) + 1j * b * np.cos(theta)) / (1j * size)  # dz/(2 pi i) times the step
+        dz = slope * (-a * np.sin(theta) + 1j * b * np.cos(theta)) / (1j * size)  # dz/(2 pi i) times the step
         C = _two_point(sys, z, z, kappa, mean, power, read, True)
         # the factor exp(right t) is taken out, so that growing networks do not overflow on the way
         left_wave = np.exp(np.multiply.outer(t, z - right)) * dz
@@ -477,7 +484,7 @@ def mean_squared_response(
         The kick enters ``T dx/dt``: unit i jumps by ``x_0i / tau_i``.
     method : {"contour", "volterra"} for an ensemble, {"exact", "probes"} for a network
         Default "contour" (tol is relative), and "exact" up to 800 units. "volterra" marches the two-time equation on grids of 60, 120 and
-        240 steps and extrapolates. "probes" averages the squared response to random sign vectors, by sparse matrix exponentials.
+        240 steps, anew for times below an eighth of the longest, and extrapolates. "probes" averages the squared response to random sign vectors, by sparse matrix exponentials.
     n : int, optional
         Finite size of an ensemble with blocks of fixed probability.
     probes, seed
@@ -614,6 +621,12 @@ def _volterra(sys, times, kappa, mean, power, read):
     if longest == 0:
         value = np.full(times.shape, _march(sys, 1, 1e-9, kappa, mean, power, read)[0])
         return value, 1e-15 * value, 1
+    early = times < longest / 8
+    if np.any(early) and np.any(times[early] > 0):  # a finer grid for the early ones, where the fast units still move
+        value, error = np.empty_like(times), np.empty_like(times)
+        value[early], error[early], _ = _volterra(sys, times[early], kappa, mean, power, read)
+        value[~early], error[~early], size = _volterra(sys, times[~early], kappa, mean, power, read)
+        return value, error, size
     sizes = (60, 120, 240)
     runs = [_march(sys, size, longest / size, kappa, mean, power, read) for size in sizes]
     coarse, middle, fine = runs[0], runs[1][::2], runs[2][::4]
@@ -630,7 +643,7 @@ def _volterra(sys, times, kappa, mean, power, read):
 
     value = between(1)
     off = np.abs(times / grid[1] - np.round(times / grid[1])) > 1e-9
-    error = np.interp(times, grid, np.abs(best - second)) + np.where(off, np.abs(value - between(2)), 0)
+    error = 4 * np.interp(times, grid, np.abs(best - second)) + np.where(off, np.abs(value - between(2)), 0)
     return value, error, sizes[-1]
 
 
