@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 
 PARTS = ("dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "report", "dynamics", "build")
+PARTS = ("dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "transients", "report", "build")
 
 unknown = [part for part in sys.argv[1:] if part not in PARTS]
 if unknown:
