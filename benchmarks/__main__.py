@@ -3,8 +3,10 @@
 import sys
 from importlib import import_module
 
-PARTS = ("dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "report", "dynamics", "build")
-PARTS = ("dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "transients", "report", "build")
+PARTS = (
+    "dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "dynamics", "transients", "report",
+    "build",
+)  # fmt: skip
 
 unknown = [part for part in sys.argv[1:] if part not in PARTS]
 if unknown:
