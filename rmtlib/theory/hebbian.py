@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConvergenceError, NotApplicableError, ValidationError
+from ..errors import ConvergenceError, ValidationError
 from ..laws import Constant, as_law
 from ..network import Network
 from ..solve import Solution, Status
@@ -30,6 +30,7 @@ from ..solve import Solution, Status
 __all__ = ["DeepHebbian", "Edge"]
 
 _MODES = 1024
+_MOST = 8  # more pieces than this are a sign of a grid too coarse, not of so many curves
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +101,10 @@ class DeepHebbian:
         object.__setattr__(self, "gain", as_law(self.gain))
         if self.tau.support()[0] <= 0:
             raise ValidationError("DeepHebbian: timescales must be positive")
-        (t, pt), (h, ph) = self.tau.nodes(24), self.gain.nodes(24)
-        t, h = (x.ravel() for x in np.meshgrid(t, h, indexing="ij"))
-        object.__setattr__(self, "_units", (t, h, np.outer(pt, ph).ravel()))
+        for name, count in (("_units", 24), ("_few_units", 10)):
+            (t, pt), (h, ph) = self.tau.nodes(count), self.gain.nodes(count)
+            t, h = (x.ravel() for x in np.meshgrid(t, h, indexing="ij"))
+            object.__setattr__(self, name, (t, h, np.outer(pt, ph).ravel()))
 
     # ------------------------------------------------------------------ samples
 
@@ -255,22 +257,37 @@ class DeepHebbian:
     # ------------------------------------------------------------------ edges
 
     def branch(self, G):
-        r"""z and the edge function :math:`k=\alpha\langle|L|^2/|1-LG|^2\rangle|G|^2` on the branch G, equal units only.
+        r"""z and the edge function :math:`k=\alpha\langle|L|^2/|1-LG|^2\rangle\langle h^2/|a-h\Sigma|^2\rangle` on the branch G.
 
-        :math:`z=(h\Sigma+h/G-\ell)/\tau`, :math:`\Sigma=\alpha\langle L/(1-LG)\rangle`. The branch is stable where k < 1.
+        :math:`\Sigma=\alpha\langle L/(1-LG)\rangle`, and z solves :math:`G=\langle h/(a-h\Sigma)\rangle`. With equal units it is
+        explicit, :math:`z=(h\Sigma+h/G-\ell)/\tau`. Otherwise it is the root that Newton's method reaches as the laws are widened from
+        their means in ten steps; other roots may exist. NaN, in both, where that path breaks off.
         """
-        if not isinstance(self.tau, Constant) or not isinstance(self.gain, Constant):
-            raise NotApplicableError("edges in the G-plane need equal units; use density for laws of tau and gain")
         G = np.asarray(G, dtype=complex)
-        h, tau = self.gain.mean(), self.tau.mean()
-        sigma, k = np.zeros(G.shape, complex), np.zeros(G.shape)
-        for L in self._theta():
+        shape, G = G.shape, G.ravel()
+        sigma, m = np.zeros(G.shape, complex), np.zeros(G.shape)
+        modes = _MODES // 2 if self.load >= 0.2 else _MODES
+        for L in self.symbol(2 * np.pi * np.arange(modes) / modes):
             sigma += L / (1 - L * G)
-            k += abs(L) ** 2 / abs(1 - L * G) ** 2
-        sigma, k = self.load * sigma / _MODES, self.load * k / _MODES
-        return (h * sigma + h / G - self.leak) / tau, k * abs(G) ** 2
+            m += abs(L) ** 2 / abs(1 - L * G) ** 2
+        sigma, m = self.load * sigma / modes, self.load * m / modes
+        t, h, w = self._few_units
+        t0, h0 = t @ w, h @ w
+        z = (h0 * sigma + h0 / G - self.leak) / t0
+        equal = isinstance(self.tau, Constant) and isinstance(self.gain, Constant)
+        with np.errstate(all="ignore"):  # paths that break off become NaN below
+            for s in () if equal else np.linspace(0.1, 1.0, 10):
+                ts, hs = t0 + s * (t - t0), h0 + s * (h - h0)
+                for _ in range(6):
+                    b = self.leak + z[:, None] * ts - hs * sigma[:, None]
+                    z = z + ((hs / b) @ w - G) / ((hs * ts / b**2) @ w)
+            b = self.leak + z[:, None] * t - h * sigma[:, None]
+            k = m * ((h**2 / abs(b) ** 2) @ w)
+            lost = ~(abs((h / b) @ w - G) < 1e-9 * abs(G))
+        z[lost], k[lost] = np.nan, np.nan
+        return z.reshape(shape), k.reshape(shape)
 
-    def edges(self, points: int = 240) -> list[Edge]:
+    def edges(self, points: int = 300) -> list[Edge]:
         """Every curve where the branch without spectrum ends, outer one first: level lines k = 1 in the plane of G.
 
         The list holds candidates. A curve bounds the spectrum only if the branch with k < 1 beside it is the true one:
@@ -278,13 +295,45 @@ class DeepHebbian:
         """
         from contourpy import contour_generator
 
-        size = np.sqrt(np.mean(abs(self._theta()) ** 2))
-        logs = np.linspace(np.log(1e-2 / (size * (1 + self.load) ** 0.5)), np.log(1e3 / size), points)
+        L = abs(self._theta())
+        low, high = 0.95 / (L.max() * (1 + self.load**0.5)), 1e2 / L.max()  # k < 1 below the first for equal units
+        if self.load < 1 and L.min() > 0:  # and, for load < 1, above this
+            high = min(max(high, 1e3 / L.max()), 1.05 / (L.min() * (1 - self.load**0.5)))
+        if not isinstance(self.tau, Constant) or not isinstance(self.gain, Constant):
+            low, points = low / 3, min(points, 120)
+        logs = np.linspace(np.log(low), np.log(high), points)
         angle = np.linspace(-np.pi, np.pi, points + 1)
         _, k = self.branch(np.exp(logs[None, :] + 1j * (angle[:, None] + 1e-9)))
-        lines = contour_generator(logs, angle, np.log(k)).lines(0.0)
+        lines = contour_generator(logs, angle, np.ma.masked_invalid(np.log(k))).lines(0.0)
         found = []
         for line in lines:
             G = np.exp(line[:, 0] + 1j * line[:, 1])
-            found.append(Edge(self.branch(G)[0], G))
+            z = self.branch(G)[0]
+            if np.isfinite(z).any():
+                found.append(Edge(z[np.isfinite(z)], G[np.isfinite(z)]))
+        if not found or len(found) > _MOST:
+            raise ConvergenceError(
+                f"DeepHebbian: {len(found)} level lines at points = {points}. At small load, or where L almost vanishes, they run "
+                "closer together than the grid resolves: raise points, or use density"
+            )
         return sorted(found, key=lambda e: -np.max(abs(e.z)))
+
+    def mismatch(self, edge: Edge, eta: float = 1e-4) -> float:
+        """Median of |q - G| / |G| along a curve, q from the Hermitized equations at `eta`.
+
+        It tends to 0 with `eta` on a curve that bounds the spectrum, where q is continuous, and not on one that lies on a
+        false branch. The approach is slow, as a fractional power of eta: compare two values.
+        """
+        some = np.linspace(0, edge.z.size - 1, min(15, edge.z.size)).round().astype(int)
+        z = self._points(edge.z[some], eta)
+        x, residual, used = self._solve(z, eta, 1e-8, 4000)
+        self._finish(residual, residual, used, z.shape, 1e-8, True)
+        t, h, w = self._units
+        b = self._gap(z, x[2] + 1j * x[3])
+        E = abs(b) ** 2 + (eta + x[0])[:, None] * (eta + h**2 * x[1][:, None])
+        q = (h * b.conj() / E) @ w
+        return float(np.median(abs(q - edge.G[some]) / abs(edge.G[some])))
+
+    def abscissa(self, points: int = 300) -> float:
+        """Largest real part on the outermost edge; in inverse units of tau. Outliers are not in it."""
+        return float(max(e.z.real.max() for e in self.edges(points)))
