@@ -26,7 +26,10 @@ def test_symbolic_equations_are_the_kernel():
     at = {S.p: p, S.r: r, S.q: q, S.qb: np.conj(q), S.L: complex(L), S.Lb: complex(np.conj(L))}
     found = np.array(sym.mode_self_energy().subs(at).evalf(), dtype=complex)
     D = abs(1 - q * L) ** 2 + p * r * abs(L) ** 2
-    want = np.array([[-r * abs(L) ** 2, L - np.conj(q) * abs(L) ** 2], [-np.conj(L) + q * abs(L) ** 2, -p * abs(L) ** 2]]) / D
+    want = (
+        np.array([[-r * abs(L) ** 2, L - np.conj(q) * abs(L) ** 2], [-np.conj(L) + q * abs(L) ** 2, -p * abs(L) ** 2]])
+        / D
+    )
     assert np.abs(found - want).max() < 1e-12  # rounding
     a, r_in = sym.chain_radii()
     assert sp.simplify(a - S.gamma * sp.sqrt(1 + S.alpha)) == 0
@@ -64,7 +67,11 @@ def test_voids_are_empty():
 
 
 @pytest.mark.parametrize(
-    "ens", [DeepHebbian(0.5, 0.4, 1.0), DeepHebbian(0.3, 0.2, 0.8, tau=stats.uniform(0.5, 1), gain=stats.beta(2, 2, loc=0.3, scale=0.7))]
+    "ens",
+    [
+        DeepHebbian(0.5, 0.4, 1.0),
+        DeepHebbian(0.3, 0.2, 0.8, tau=stats.uniform(0.5, 1), gain=stats.beta(2, 2, loc=0.3, scale=0.7)),
+    ],
 )
 def test_density_against_counts(ens):
     values = np.concatenate([eigenvalues(ens.sample(400, seed)) for seed in range(4)])
@@ -86,7 +93,8 @@ def test_residual_and_unit_of_time():
     z = np.array([0.3 + 0.4j, -0.5])
     ens, slow = DeepHebbian(0.4, 0.3, 1.0), DeepHebbian(0.4, 0.3, 1.0, tau=10.0)
     a, b = ens.density(z), slow.density(z / 10)
-    assert a.ok and a.residual.max() < 1e-8
+    assert a.ok
+    assert a.residual.max() < 1e-8
     assert np.allclose(a.value, b.value / 100, rtol=1e-4)  # derivative by differences
 
 
@@ -100,7 +108,8 @@ def test_retrieval_of_a_short_sequence():
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"load": -1}, {"load": np.nan}, {"depth": 0}, {"tau": -1.0}, {"c": 0.0, "gamma": 0.0}, {"leak": np.inf}]
+    "arguments",
+    [{"load": -1}, {"load": np.nan}, {"depth": 0}, {"tau": -1.0}, {"c": 0.0, "gamma": 0.0}, {"leak": np.inf}],
 )
 def test_bad_input(arguments):
     with pytest.raises(ValidationError):

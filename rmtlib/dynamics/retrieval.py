@@ -80,7 +80,9 @@ def retrieve(net, patterns, duration: float, dt: float = 0.05, sigma="tanh", amp
     if patterns.ndim != 2 or patterns.shape[0] != net.n:
         raise ValidationError(f"retrieve: patterns have shape {patterns.shape}, the network has {net.n} units")
     if not 0 < dt < np.min(net.tau) or not duration > dt:
-        raise ValidationError(f"retrieve: need 0 < dt < min(tau) = {np.min(net.tau):.3g} and duration > dt, got dt = {dt}")
+        raise ValidationError(
+            f"retrieve: need 0 < dt < min(tau) = {np.min(net.tau):.3g} and duration > dt, got dt = {dt}"
+        )
     W = net.weights.toarray() if hasattr(net.weights, "toarray") else np.asarray(net.weights)
 
     def slope(x):

@@ -118,7 +118,9 @@ class DeepHebbian:
         rng = np.random.default_rng(seed)
         count = round(self.load * n)
         if n < 1 or count <= self.depth:
-            raise ValidationError(f"DeepHebbian: n = {n} gives {count} patterns; needed are more than depth = {self.depth}")
+            raise ValidationError(
+                f"DeepHebbian: n = {n} gives {count} patterns; needed are more than depth = {self.depth}"
+            )
         if kind == "binary":
             return rng.choice([-1.0, 1.0], size=(n, count))
         if kind == "gaussian":
@@ -223,7 +225,7 @@ class DeepHebbian:
                 f"DeepHebbian: {np.count_nonzero(status)} of {status.size} points did not converge, largest residual "
                 f"{residual.max():.1e}; raise eta or rounds, or pass strict=False to look at them"
             )
-        r = lambda x: np.reshape(x, shape)  # noqa: E731
+        r = lambda x: np.reshape(x, shape)
         return Solution(r(value), r(residual * (1 + abs(value))), r(residual), r(used), r(status), "deep-hebbian")
 
     def resolvent(self, z, eta=1e-3, tol=1e-8, rounds=4000, strict=True) -> Solution:
