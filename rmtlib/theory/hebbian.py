@@ -36,9 +36,8 @@ from ..errors import NotApplicableError, ValidationError
 from ..network import Network
 from ..solve import Solution, Status, finish
 
-__all__ = ["DeepHebbian", "branches", "density", "edge_function", "edges", "resolvent"]
+__all__ = ["DeepHebbian", "abscissa", "branches", "density", "edge_function", "edges", "resolvent"]
 
-_ANGLES = (256, 1024, 4096)  # points of the trapezoidal sums: poles lie about load/2 off the circle
 _NODES = (6, 16, 40)  # Gauss nodes in tau and in gain
 _START = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # regularisers of the continuation, in units of the size of W
 _DENSE = 1e-9  # u below this (in units of its natural size) counts as 0
@@ -116,23 +115,29 @@ class DeepHebbian:
         square = float(np.mean(np.abs(self.symbol(theta)) ** 2))
         return float(np.sqrt(self.load * (1 + self.load) * square * (gain.var() + gain.mean() ** 2)))
 
-    def patterns(self, n: int, seed: Any = None) -> NDArray[np.float64]:
-        """(n, P) array of independent signs, P the integer next to load * n."""
+    def patterns(self, n: int, seed: Any = None, kind: str = "binary") -> NDArray[np.float64]:
+        """Independent patterns, one a column: (n, P) array of signs, or of standard normal numbers (`kind="gaussian"`)."""
         count = round(self.load * n)
-        if n < 1 or count < 1:
-            raise ValidationError(f"n = {n} units at load {self.load} store no pattern")
-        rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
-        return rng.choice([-1.0, 1.0], size=(n, count))
+        if n < 1 or count <= self.depth:
+            raise ValidationError(f"n = {n} units at load {self.load} store {count} patterns; more than depth = {self.depth} are needed")
+        rng = np.random.default_rng(seed)
+        if kind == "binary":
+            return rng.choice([-1.0, 1.0], size=(n, count))
+        if kind == "gaussian":
+            return rng.standard_normal((n, count))
+        raise ValidationError(f'kind must be "binary" or "gaussian", got {kind!r}')
 
-    def apply(self, patterns: NDArray[np.float64], rates: NDArray[np.float64]) -> NDArray[np.float64]:
-        """W times rates, shape (n,) or (n, k), without forming W: 2 n P operations instead of n^2."""
-        overlap = patterns.T @ rates / len(patterns)
-        sent = self.c * overlap
+    def couplings(self, patterns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """W of given patterns, (n, n)."""
+        patterns = np.asarray(patterns, float)
+        if patterns.ndim != 2 or not np.isfinite(patterns).all():
+            raise ValidationError(f"patterns must be a finite (n, P) array, got shape {patterns.shape}")
+        sent = self.c * patterns
         for r in range(1, self.depth + 1):
-            sent = sent + self.gamma * np.roll(overlap, r, axis=0)
-        return patterns @ sent
+            sent = sent + self.gamma * np.roll(patterns, -r, axis=1)
+        return sent @ patterns.T / len(patterns)
 
-    def sample(self, n: int, seed: Any = None) -> Network:
+    def sample(self, n: int, seed: Any = None, kind: str = "binary") -> Network:
         """One network of n units.
 
         Examples
@@ -141,18 +146,23 @@ class DeepHebbian:
         >>> DeepHebbian(load=0.1, c=0.5, gamma=1.0, depth=2).sample(50, seed=1).weights.shape
         (50, 50)
         """
-        rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(seed)
-        patterns = self.patterns(n, rng)
-        weights = self.apply(patterns, np.eye(n))
+        rng = np.random.default_rng(seed)
+        weights = self.couplings(self.patterns(n, rng, kind))
         tau, gain = self.units.joint.sample(n, rng)
         return Network(weights, tau, gain, leak=self.leak)
+
+
+def _angles(ens: DeepHebbian, level: int) -> NDArray[np.float64]:
+    """Points of the trapezoidal sums: their error is exp(-count * distance), and poles lie about load/2 off the circle."""
+    count = 2 ** int(np.clip(np.ceil(np.log2(60 / ens.load)), 6, 12) + level)
+    return 2 * np.pi * (np.arange(count) + 0.5) / count
 
 
 class _System:
     """The equations at one level of quadrature, on arrays of z."""
 
     def __init__(self, ens: DeepHebbian, level: int):
-        theta = 2 * np.pi * (np.arange(_ANGLES[level]) + 0.5) / _ANGLES[level]
+        theta = _angles(ens, level)
         self.load, self.leak = ens.load, ens.leak
         self.L = ens.symbol(theta)
         self.L2 = np.abs(self.L) ** 2
@@ -296,7 +306,7 @@ def _settle(system: _System, z, u, sigma):
     )
 
 
-def _solve(ens: DeepHebbian, z, levels=len(_ANGLES)) -> tuple[list[_System], list[_State]]:
+def _solve(ens: DeepHebbian, z, levels=len(_NODES)) -> tuple[list[_System], list[_State]]:
     """States at flat z, level by level: continued from large eta on the first, refined on the others."""
     z = np.asarray(z, complex).ravel()
     size = ens.scale
@@ -310,7 +320,15 @@ def _solve(ens: DeepHebbian, z, levels=len(_ANGLES)) -> tuple[list[_System], lis
     states.append(now)
     for level in range(1, levels):
         finer = _System(ens, level)
-        now = _settle(finer, z, now.u, now.sigma)
+        rows = np.flatnonzero(now.found)
+        if level == 2:  # only where the last refinement still changed something
+            coarse, fine = (m.resolvent(z, t.u, t.sigma) for m, t in zip(systems, states, strict=True))
+            rows = np.flatnonzero(~(np.abs(fine - coarse) < 1e-9 * np.abs(fine)) | ~now.found)
+        new = _settle(finer, z[rows], now.u[rows], now.sigma[rows])
+        parts = {name: np.array(value) for name, value in vars(now).items()}
+        for name, value in vars(new).items():
+            parts[name][rows] = value
+        now = _State(**parts)
         systems.append(finer)
         states.append(now)
     return systems, states
@@ -373,6 +391,9 @@ def resolvent(ens: DeepHebbian, z: ArrayLike, tol: float = 1e-6, throw: bool = T
     z = _points(ens, z)
     upper = z.ravel().real + 1j * np.abs(z.ravel().imag)
     systems, states = _solve(ens, upper)
+    law = ens.units.joint
+    if ens.load < 1 and law.tau.var() == 0:  # n - P eigenvalues
+        states[-1].found &= np.abs(upper + ens.leak / law.tau.mean()) > 1e-12 * ens.scale
     values = [m.resolvent(upper, s.u, s.sigma) for m, s in zip(systems[-2:], states[-2:], strict=True)]
     values = [np.where(z.ravel().imag < 0, v.conj(), v) for v in values]
     unit = ens.units.joint.tau.mean() / (ens.leak or ens.scale)
@@ -382,7 +403,7 @@ def resolvent(ens: DeepHebbian, z: ArrayLike, tol: float = 1e-6, throw: bool = T
 def density(ens: DeepHebbian, z: ArrayLike, tol: float = 1e-4, throw: bool = True) -> Solution:
     r"""Planar density of eigenvalues, :math:`\varrho = \partial_{\bar z}\, g/\pi`, atoms left out.
 
-    The derivative is a central difference of solutions that are exact to rounding, at two steps.
+    The derivative is a central difference of solutions that are exact to rounding.
 
     Parameters
     ----------
@@ -409,17 +430,18 @@ def density(ens: DeepHebbian, z: ArrayLike, tol: float = 1e-4, throw: bool = Tru
     z = _points(ens, z)
     flat = z.ravel().real + 1j * np.abs(z.ravel().imag)
     systems, states = _solve(ens, flat)
-    system, now = systems[-1], states[-1]
     tau = ens.units.joint.tau.mean()
-    values = []
-    for step in (2e-4 * ens.scale / tau, 1e-4 * ens.scale / tau):
+    step, last = 1e-4 * ens.scale / tau, states[-1]
+    values = [np.zeros(flat.size), np.zeros(flat.size)]
+    rows = np.flatnonzero(last.found & (last.u > 0))
+    for value, system, state in zip(values, systems[-2:], states[-2:], strict=True):
         g = []
         for shift in (step, -step, 1j * step, -1j * step):
-            moved = _settle(system, flat + shift, now.u, now.sigma)
-            now.found &= moved.found & ((moved.u > 0) == (now.u > 0))
-            g.append(system.resolvent(flat + shift, moved.u, moved.sigma))
-        slope = (g[0] - g[1] + 1j * (g[2] - g[3])) / (4 * step)
-        values.append(np.where(now.u > 0, slope.real / np.pi, 0.0))
+            with np.errstate(all="ignore"):
+                u, sigma, left = _inside(system, flat[rows] + shift, np.maximum(state.u[rows], 1e-300), state.sigma[rows])
+            last.found[rows] &= (left < 1e-9) & (np.abs(u - state.u[rows]) < 0.5 * state.u[rows])  # else over the edge
+            g.append(system.resolvent(flat[rows] + shift, u, sigma))
+        value[rows] = (g[0] - g[1] + 1j * (g[2] - g[3])).real / (4 * step * np.pi)
     return _answer(z, values, states, tol, throw, tau**2 / (np.pi * ens.scale**2))
 
 
@@ -514,7 +536,7 @@ def _from_grid(ens, points):
     last = _solve(ens, half, levels=2)[1][-1]
     height = np.where(last.u > 0, np.sqrt(last.u) / ens.scale, np.log(np.minimum(last.e, 1)))
     height = np.where(last.found, height, -1.0).reshape(half.shape)
-    system = _System(ens, len(_ANGLES) - 1)
+    system = _System(ens, len(_NODES) - 1)
     spacing, curves = max(x[1] - x[0], y[1] - y[0]), []
     for line in contour_generator(x, np.concatenate([-y[::-1], y]), np.concatenate([height[::-1], height])).lines(0.0):
         if len(line) < 4:
@@ -596,10 +618,9 @@ def _branches(ens, points):
 
     law = ens.units.joint
     tau, h = law.tau.mean(), law.gain.mean()
-    theta = 2 * np.pi * (np.arange(_ANGLES[-1]) + 0.5) / _ANGLES[-1]
-    L = ens.symbol(theta)
+    coarse, L = (ens.symbol(_angles(ens, level)) for level in (0, 2))
 
-    def level(G):
+    def level(G, L=L):
         return ens.load * np.mean(np.abs(L * G[..., None] / (1 - L * G[..., None])) ** 2, -1)
 
     # in the plane of 1/G the curve lies within the disc |1/G - L| <= |L| sqrt(load) around the values of L, or the like
@@ -607,7 +628,7 @@ def _branches(ens, points):
     axis = np.linspace(-reach, reach, points)
     inverse = axis[None, :] + 1j * axis[:, None] + 1e-9j
     with np.errstate(all="ignore"):
-        values = np.log(np.concatenate([level(1 / row)[None] for row in inverse]))
+        values = np.log(np.stack([level(1 / row, coarse) for row in inverse]))
     curves = []
     for line in contour_generator(axis, axis, values).lines(0.0):
         w = line[:, 0] + 1j * (line[:, 1] + 1e-9)
@@ -624,3 +645,15 @@ def _branches(ens, points):
         curves.append(((h * (w + sigma) - ens.leak) / tau, sigma))
     curves.sort(key=lambda c: -c[0].real.max())
     return curves
+
+
+def abscissa(ens: DeepHebbian, points: int = 120) -> float:
+    """Right end of the support, in inverse units of tau; an eigenvalue of one network may lie beyond it.
+
+    Examples
+    --------
+    >>> from rmtlib.theory.hebbian import DeepHebbian, abscissa
+    >>> print(round(abscissa(DeepHebbian(load=0.5, c=0.0, gamma=1.0)), 3))  # sqrt(1.5) - 1
+    0.225
+    """
+    return float(max(c.real.max() for c in edges(ens, points)))
