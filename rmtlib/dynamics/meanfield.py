@@ -1,0 +1,461 @@
+r"""Mean-field theory of large random rate networks: autocovariance, order parameters, largest Lyapunov exponent.
+
+For :math:`\tau_i\,dx_i = (-\ell x_i + \sum_j W_{ij}\sigma(x_j) + u_i)\,dt + \nu\,d\beta_i` with independent weights the input of a unit becomes a
+Gaussian process of a self-consistent covariance. With populations :math:`a`, variances :math:`V_{ab}` and means :math:`M_{ab}` of summed inputs,
+
+.. math::
+   \ell\,m_a = \sum_b M_{ab} \langle\sigma\rangle_b + u_a, \qquad
+   \hat\Delta_{a,\tau}(\omega) = \frac{\sum_b V_{ab}\, \hat C_b(\omega) + \nu^2}{\ell^2 + \omega^2\tau^2}, \qquad
+   C_b(t) = \big\langle \sigma(x_0)\,\sigma(x_t) \big\rangle_{b,\tau},
+
+where :math:`(x_0, x_t)` is Gaussian with mean :math:`m_b`, variance :math:`\Delta_{b,\tau}(0)` and covariance :math:`\Delta_{b,\tau}(t)`, averaged over the law of
+:math:`\tau` in the population. For one population with one timescale and an odd :math:`\sigma` this is Newton's equation in a potential,
+
+.. math:: \tau^2 \ddot\Delta = \ell^2\Delta - g^2 C(\Delta), \qquad \dot\Delta(0^+) = -\nu^2/2\tau^2, \qquad \Delta(\infty) = 0 .
+
+Sources: Sompolinsky, Crisanti and Sommers, Phys. Rev. Lett. 61, 259 (1988); with noise Schuecker, Goedeke and Helias, Phys. Rev. X 8, 041029 (2018);
+populations Kadmon and Sompolinsky, Phys. Rev. X 5, 041030 (2015).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import dct
+from scipy.integrate import cumulative_simpson
+from scipy.interpolate import CubicHermiteSpline
+from scipy.linalg import eigh_tridiagonal
+from scipy.optimize import brentq
+from scipy.special import roots_hermitenorm
+
+from ..ensemble import Ensemble
+from ..errors import ConvergenceError, NotApplicableError, ValidationError
+from .activations import Activation, activation
+
+__all__ = ["EnsembleMeanField", "MeanField", "mean_field", "potential", "solve_ensemble"]
+
+_END = 1e-6  # Delta(t)/Delta(0) at the last lag
+_HERMITE = 400  # nodes, and terms of the expansion in Hermite polynomials
+
+
+@lru_cache(maxsize=2)
+def _gauss(count: int = _HERMITE):
+    """Nodes, weights, and orthonormal Hermite polynomials times sqrt(weight), (count, count), by their recurrence."""
+    z, w = roots_hermitenorm(count)
+    w = w / w.sum()
+    table = np.zeros((count, count))
+    table[0] = np.sqrt(w)
+    table[1] = z * table[0]
+    for k in range(1, count - 1):
+        table[k + 1] = (z * table[k] - np.sqrt(k) * table[k - 1]) / np.sqrt(k + 1)
+    return z, w, table
+
+
+def _mean(f, mean, variance):
+    """<f(x)> for a normal x."""
+    z, w, _ = _gauss()
+    return float(w @ np.asarray(f(mean + np.sqrt(variance) * z), float))
+
+
+def _series(f, mean, variance):
+    r"""Squares a_k^2 of the Hermite coefficients of f: <f(x) f(y)> = sum a_k^2 rho^k at correlation rho (Mehler).
+
+    On Gauss nodes the sum over all k at rho = 1 is <f^2> as the rule gives it, so that cutting the series costs nothing there.
+    """
+    z, w, table = _gauss()
+    return (table @ (np.sqrt(w) * np.asarray(f(mean + np.sqrt(variance) * z), float))) ** 2
+
+
+def _at(series, rho):
+    return np.polynomial.polynomial.polyval(np.clip(rho, -1, 1), series)
+
+
+@dataclass(frozen=True, eq=False)
+class MeanField:
+    """Solution for one population with one timescale.
+
+    Attributes
+    ----------
+    time : (k,) ndarray
+        Lags, from 0, in the unit of tau.
+    delta : (k,) ndarray
+        Autocovariance of the state at these lags.
+    variance : float
+        Delta(0).
+    rates : (k,) ndarray
+        Autocovariance C of the rates.
+    mean_slope, mean_square_slope : float
+        <sigma'> and <sigma'^2>.
+    coupling : float
+        g <sigma'>, the effective coupling of the fluctuations.
+    lyapunov : float
+        Largest Lyapunov exponent, in inverse units of tau.
+    residual : float
+        Largest violation of the mean-field equation on the lags, relative to the variance: the solution filtered once more less itself.
+    g, noise : float
+    sigma : Activation
+    """
+
+    time: NDArray
+    delta: NDArray
+    variance: float
+    rates: NDArray
+    mean_slope: float
+    mean_square_slope: float
+    coupling: float
+    lyapunov: float
+    residual: float
+    g: float
+    noise: float
+    sigma: Activation
+
+
+def potential(g: float, variance: float, delta, sigma: str | Activation = "tanh", leak: float = 1.0):
+    r"""Potential of Newton's equation, :math:`V(\Delta) = -\tfrac12\ell^2\Delta^2 + g^2 \int_0^\Delta C(\Delta')\,d\Delta'`, at a fixed variance.
+
+    Parameters
+    ----------
+    g, variance : float
+    delta : array_like
+        Between -variance and variance.
+
+    Examples
+    --------
+    >>> from rmtlib.dynamics.meanfield import potential
+    >>> print(potential(2.0, 1.9248, [0.0, 1.0]).round(4), abs(potential(2.0, 1.9248, 1.9248)) < 1e-4)  # back to rest at the same height
+    [ 0.   -0.02] True
+    """
+    delta = np.asarray(delta, float)
+    series = _series(activation(sigma), 0.0, variance)
+    whole = np.polynomial.polynomial.polyint(series)
+    return -0.5 * leak**2 * delta**2 + g**2 * variance * _at(whole, delta / variance)
+
+
+def mean_field(
+    g: float, sigma: str | Activation = "tanh", noise: float = 0.0, leak: float = 1.0, points: int = 400
+) -> MeanField:
+    r"""Solve the mean-field equation of a homogeneous network, weights of variance g^2/n and mean 0, tau = 1.
+
+    .. math:: \ddot\Delta = \ell^2\Delta - g^2 C(\Delta), \qquad \dot\Delta(0^+) = -\nu^2/2, \qquad \Delta(\infty) = 0
+
+    Energy is conserved, so that the variance is the largest root of :math:`V(\Delta_0) = -\nu^4/8`, and time is a quadrature over Delta.
+
+    Parameters
+    ----------
+    g : float
+        Standard deviation of the weights times sqrt(n), at least 0.
+    sigma : str or Activation
+        Odd.
+    noise : float
+        nu.
+    leak : float
+        Positive.
+    points : int
+        Lags returned.
+
+    Raises
+    ------
+    ValidationError
+        Numbers that are negative or not finite.
+    NotApplicableError
+        An activation that is not odd: its mean is not 0 and a part of Delta may not decay; use :func:`solve_ensemble`.
+    ConvergenceError
+        No stationary state: the activation grows too fast for this g.
+
+    Examples
+    --------
+    >>> from rmtlib.dynamics.meanfield import mean_field
+    >>> m = mean_field(1.5)
+    >>> print(f"{m.variance:.4f} {m.coupling:.4f} {m.lyapunov:.4f}", m.residual < 1e-5)
+    0.7477 0.9869 0.0467 True
+    >>> mean_field(0.8).variance, round(mean_field(0.0, noise=1.0).variance, 6)
+    (0.0, 0.5)
+    """
+    sigma = activation(sigma)
+    for name, value in (("g", g), ("noise", noise)):
+        if not (np.isfinite(value) and value >= 0):
+            raise ValidationError(f"{name} must be a number >= 0, got {value}")
+    if not (np.isfinite(leak) and leak > 0):
+        raise ValidationError(f"leak must be positive, got {leak}")
+    if not sigma.odd:
+        raise NotApplicableError(f"{sigma.name} is not odd: use solve_ensemble, which finds the mean and the static part as well")
+
+    def energy(variance):
+        return float(potential(g, variance, variance, sigma, leak)) + noise**4 / 8
+
+    # the energy starts at noise^4/8 >= 0 and ends negative: the largest root, from above
+    grid = np.geomspace(1e-5, 1e4, 200)
+    heights = np.array([energy(v) for v in grid])
+    if heights[-1] >= 0:
+        raise ConvergenceError(f"no stationary state at g = {g:g}: {sigma.name} grows too fast for the leak {leak:g}", None)
+    change = np.flatnonzero((heights[:-1] > 0) & (heights[1:] <= 0))
+    if not change.size:  # silent, or so little activity that it does not count
+        quiet = np.linspace(0, 10 / leak, points)
+        slope = float(sigma.slope(np.zeros(1))[0])
+        return MeanField(
+            quiet, np.zeros(points), 0.0, np.zeros(points), slope, slope**2, g * slope, g * slope - leak, 0.0, g, noise, sigma
+        )
+    k = change[-1]
+    variance = brentq(energy, grid[k], grid[k + 1], xtol=1e-14 * grid[k], rtol=1e-13)
+
+    # time as a function of Delta: dt = dDelta/sqrt(2 (E - V)), E = 0; Delta = variance (1 - s^2) takes the root at the start
+    tail = np.geomspace(_END, 0.5, 600)[::-1]
+    s = np.concatenate([np.linspace(0, np.sqrt(0.5), 600)[:-1], np.sqrt(1 - tail)])
+    delta = variance * np.concatenate([1 - s[:599] ** 2, tail])
+    kinetic = np.maximum(-2 * potential(g, variance, delta, sigma, leak), 0)
+    with np.errstate(all="ignore"):
+        speed = np.sqrt(kinetic)
+        slow = 2 * variance * s / speed  # dt/ds
+    series, slopes = _series(sigma, 0.0, variance), _series(sigma.slope, 0.0, variance)
+    if noise == 0:  # 0/0 at the start: kinetic = 2 variance s^2 (g^2 C - l^2 Delta)
+        slow[0] = 2 * variance / np.sqrt(2 * variance * (g**2 * series.sum() - leak**2 * variance))
+    head = cumulative_simpson(slow[:599], x=s[:599], initial=0.0)
+    # in the tail Delta falls exponentially: the logarithm of Delta is the better variable
+    rest = cumulative_simpson(variance * tail / speed[599:], x=-np.log(tail), initial=0.0)
+    joint = head[-1] + 0.5 * (slow[598] + slow[599]) * (s[599] - s[598])
+    time = np.concatenate([head, joint + rest])
+    curve = CubicHermiteSpline(time, delta, -speed)
+
+    def on(t):
+        d = np.clip(curve(t), 0, variance)
+        return d, _at(series, d / variance), _at(slopes, d / variance)
+
+    lags = np.linspace(0, time[-1], points)
+    fine = np.linspace(0, time[-1], max(points, 2 * int(time[-1] / 0.04 * leak) + 1))
+    d, rates, well = on(fine)
+    coupling = g * _mean(sigma.slope, 0.0, variance)
+    return MeanField(
+        lags, on(lags)[0], float(variance), on(lags)[1], coupling / g if g else _mean(sigma.slope, 0.0, variance),
+        float(slopes.sum()), coupling, _ground_state(fine, leak**2 - g**2 * well, leak, g**2 * slopes[0]),
+        _residual(fine, d, rates, g, noise, leak) / variance, g, noise, sigma,
+    )  # fmt: skip
+
+
+def _residual(t, delta, rates, g, noise, leak):
+    r"""Delta(t) = (1/2 l) int exp(-l |t - s|) (g^2 C(s) + nu^2 delta(s)) ds, evaluated; largest difference."""
+    whole = np.concatenate([-t[:0:-1], t])
+    source = g**2 * np.concatenate([rates[:0:-1], rates])
+    worst = 0.0
+    for k in range(0, len(t), max(len(t) // 25, 1)):
+        # split at s = t, where the kernel has a kink
+        total = noise**2 * np.exp(-leak * t[k])
+        for part in (whole <= t[k] + 1e-12, whole >= t[k] - 1e-12):
+            x, y = whole[part], (source * np.exp(-leak * np.abs(t[k] - whole)))[part]
+            if len(x) > 2:
+                total += float(cumulative_simpson(y, x=x)[-1])
+            elif len(x) == 2:
+                total += 0.5 * (y[0] + y[1]) * (x[1] - x[0])
+        worst = max(worst, abs(total / (2 * leak) - delta[k]))
+    return worst
+
+
+def _ground_state(t, well, leak, far):
+    r"""Largest Lyapunov exponent: :math:`(\lambda + \ell)^2 = \ell^2 - E_0`, E_0 the lowest level of -d^2/dt^2 + well(t), even."""
+    step = t[1] - t[0]
+    more = int(np.ceil(20 / leak / step))
+    well = np.concatenate([well, np.full(more, leak**2 - far)])
+    main = 2 / step**2 + well
+    off = np.full(len(well) - 1, -1 / step**2)
+    off[0] *= np.sqrt(2)  # even: the first point has two equal neighbours, and half the weight
+    lowest = float(eigh_tridiagonal(main, off, select="i", select_range=(0, 0), eigvals_only=True)[0])
+    return float(np.sqrt(max(leak**2 - lowest, 0.0)) - leak)
+
+
+# --- several populations, timescales that differ ---------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class EnsembleMeanField:
+    """Solution for an ensemble, by population.
+
+    Attributes
+    ----------
+    time : (k,) ndarray
+        Lags, in the unit of tau.
+    names : tuple of str
+    tau : list of (nodes,) ndarray
+        Timescales at which each population was solved, with ``weight`` their probabilities.
+    weight : list of (nodes,) ndarray
+    mean : (populations,) ndarray
+        Mean state.
+    delta : list of (nodes, k) ndarray
+        Autocovariance of the states of one population and timescale, its static part included.
+    rates : (populations, k) ndarray
+        C_b(t), average of the product of two rates of one unit.
+    mean_rate, mean_slope : (populations,) ndarray
+    residual : float
+        Largest change by one more sweep, relative to C(0).
+    error : float
+        Estimate of the error of the variances from the grid of lags: the change from half as many, a third of it.
+    iterations : int
+    """
+
+    time: NDArray
+    names: tuple[str, ...]
+    tau: list[NDArray]
+    weight: list[NDArray]
+    mean: NDArray
+    delta: list[NDArray]
+    rates: NDArray
+    mean_rate: NDArray
+    mean_slope: NDArray
+    residual: float
+    error: float
+    iterations: int
+
+    def variance(self, population: int = 0) -> float:
+        """Of the states of a population, averaged over its timescales."""
+        return float(self.weight[population] @ self.delta[population][:, 0])
+
+    def autocovariance(self, population: int = 0) -> NDArray:
+        """Delta(t) of a population, averaged over its timescales."""
+        return self.weight[population] @ self.delta[population]
+
+
+def solve_ensemble(
+    ens: Ensemble,
+    sigma: str | Activation = "tanh",
+    noise: float = 0.0,
+    drive: float | NDArray = 0.0,
+    n: int | None = None,
+    span: float | None = None,
+    points: int = 1025,
+    nodes: int = 10,
+    tol: float = 1e-8,
+    sweeps: int = 3000,
+    start: float = 1.0,
+    grid_error: bool = True,
+) -> EnsembleMeanField:
+    r"""Solve the mean-field equations of an ensemble by iteration in the frequency domain.
+
+    Products in time are averages over a Gaussian pair, by Hermite series; the filter :math:`1/(\ell^2 + \omega^2\tau^2)` is applied by a
+    cosine transform on a window that is repeated periodically, so that `span` must be several correlation times. White noise is filtered in
+    closed form. Activations need not be odd; a part of the autocovariance that does not decay is the static variance.
+
+    Parameters
+    ----------
+    ens : Ensemble
+        Without reciprocity, gains 1 (slopes come from the activation). For sparse blocks the equations are the limit of large degree.
+    sigma : str or Activation
+    noise : float
+        nu, inside T dx.
+    drive : float or (populations,) array
+        Constant input u.
+    n : int, optional
+        For blocks of fixed probability.
+    span : float, optional
+        Largest lag; 80 mean timescales over the leak without one.
+    points, nodes : int
+        Lags; nodes of the law of tau.
+    tol : float
+        Residual at which the iteration stops.
+    sweeps : int
+    start : float
+        Variance of the rates from which the iteration starts.
+    grid_error : bool
+        Solve on half the lags as well, for `error`.
+
+    Raises
+    ------
+    NotApplicableError
+        Reciprocity, gains other than 1, no leak.
+    ValidationError
+        Numbers out of range.
+    ConvergenceError
+        The residual stays above `tol`: near the transition the iteration is slow, and an unstable mean may grow.
+
+    Examples
+    --------
+    >>> import rmtlib as rmt
+    >>> from rmtlib.dynamics.meanfield import mean_field, solve_ensemble
+    >>> ens = rmt.Ensemble(rmt.Population("all"), rmt.Synapses.dense(std=2.0))
+    >>> found = solve_ensemble(ens)
+    >>> print(f"{found.variance():.4f} {mean_field(2.0).variance:.4f}")
+    1.9248 1.9248
+    """
+    if not isinstance(ens, Ensemble):
+        raise ValidationError(f"solve_ensemble needs an Ensemble, got {type(ens).__name__}; of one network take samples")
+    if not ens.leak > 0:
+        raise NotApplicableError("without a leak the states do not become stationary")
+    if np.any(ens.reciprocal_covariance(n)):
+        raise NotApplicableError("reciprocal synapses feed a unit's own past back to it: these equations leave that out")
+    for pop in ens.populations:
+        law = pop.joint
+        if law.gain.var() > 0 or abs(law.gain.mean() - 1) > 1e-12:
+            raise NotApplicableError(f"population {pop.name!r}: gains must be 1, the activation has slopes of its own; scale the weights")
+    for name, value in (("noise", noise), ("tol", tol), ("start", start)):
+        if not (np.isfinite(value) and value >= 0):
+            raise ValidationError(f"{name} must be a number >= 0, got {value}")
+    if points < 65 or nodes < 1 or sweeps < 1:
+        raise ValidationError("points must be at least 65, nodes and sweeps at least 1")
+    sigma, leak, count = activation(sigma), ens.leak, len(ens.populations)
+    variance, mean_weight = ens.input_variance(n), ens.input_mean(n)
+    drive = np.broadcast_to(np.asarray(drive, float), (count,))
+    if not np.isfinite(drive).all():
+        raise ValidationError("drive must be finite")
+    rules = []
+    for pop in ens.populations:
+        law = pop.joint.tau
+        rules.append(law.nodes(nodes) if law.var() > 0 else (np.array([law.mean()]), np.ones(1)))
+    typical = float(np.mean([t @ w for t, w in rules]))
+    span = 80 * typical / leak if span is None else float(span)
+    t = np.linspace(0, span, points)
+    omega = np.pi * np.arange(points) / span
+    # rates start as white as the window allows, with a little that does not decay
+    mean, rates = np.zeros(count), np.tile(start * np.exp(-t * leak / typical), (count, 1)) + 1e-3 * start
+
+    def sweep(mean, rates):
+        driven = dct(variance @ rates, type=1, axis=1)
+        level = (mean_weight @ mean_rates(mean, rates) + drive) / leak
+        deltas, new = [], np.empty_like(rates)
+        for a, (tau, weight) in enumerate(rules):
+            filtered = driven[a] / (leak**2 + np.multiply.outer(tau, omega) ** 2)
+            delta = dct(filtered, type=1, axis=1) / (2 * (points - 1))
+            delta += noise**2 / (2 * leak * tau[:, None]) * np.exp(-leak * t / tau[:, None])
+            deltas.append(delta)
+            new[a] = sum(
+                w * _at(_series(sigma, level[a], max(d[0], 0.0)), d / max(d[0], 1e-300)) for d, w in zip(delta, weight, strict=True)
+            )
+        return level, new, deltas
+
+    last = [None]
+
+    def mean_rates(mean, rates):
+        if last[0] is None:
+            return np.array([_mean(sigma, m, 1.0) for m in mean])
+        return np.array(
+            [sum(w * _mean(sigma, m, max(d[0], 0.0)) for d, w in zip(delta, weight, strict=True))
+             for m, delta, (_, weight) in zip(mean, last[0], rules, strict=True)]
+        )  # fmt: skip
+
+    used = 0
+    while used < sweeps:
+        used += 1
+        level, new, deltas = sweep(mean, rates)
+        size = np.max(np.abs(new[:, :1])) + np.max(np.abs(level)) + 1e-12
+        residual = (np.max(np.abs(new - rates)) + np.max(np.abs(level - mean))) / size
+        last[0] = deltas
+        mean, rates = 0.3 * mean + 0.7 * level, 0.3 * rates + 0.7 * new
+        if not np.isfinite(residual) or residual < tol or size < 1e-10:
+            break
+    if not residual < tol and not size < 1e-10:
+        raise ConvergenceError(
+            f"solve_ensemble: residual {residual:.1e} after {used} sweeps. Near the transition give more sweeps; where the mean "
+            "activity is unstable start from another drive, or use a bounded activation",
+            None,
+        )
+    slopes = np.array(
+        [sum(w * _mean(sigma.slope, m, max(d[0], 0.0)) for d, w in zip(delta, weight, strict=True))
+         for m, delta, (_, weight) in zip(mean, deltas, rules, strict=True)]
+    )  # fmt: skip
+    error = np.nan
+    if grid_error:
+        half = solve_ensemble(ens, sigma, noise, drive, n, span, (points + 1) // 2, nodes, tol, sweeps, start, grid_error=False)
+        error = max(abs(w @ d[:, 0] - half.variance(a)) for a, ((_, w), d) in enumerate(zip(rules, deltas, strict=True))) / 3
+    return EnsembleMeanField(
+        t, ens.names, [r[0] for r in rules], [r[1] for r in rules], mean, deltas, rates, mean_rates(mean, rates), slopes,
+        0.0 if size < 1e-10 else float(residual), float(error), used,
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""Lyapunov exponents: linear networks, fixed points, the sum rule, the zero exponent, chaos against mean-field theory."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import rmtlib as rmt
+from rmtlib.dynamics.lyapunov import lyapunov_exponents
+from rmtlib.dynamics.meanfield import mean_field
+from rmtlib.errors import ConvergenceError, ValidationError
+
+
+def dense(g, n, seed):
+    return rmt.Ensemble(rmt.Population("all"), rmt.Synapses.dense(std=g)).sample(n, seed)
+
+
+def test_linear_network_with_timescales():
+    """Real parts of the eigenvalues, whatever the timescales; complex pairs count twice."""
+    rng = np.random.default_rng(0)
+    net = rmt.Network(rng.standard_normal((6, 6)) / 6, tau=rng.uniform(0.5, 2, 6))
+    found = lyapunov_exponents(net, "linear", count=6, duration=400, settle=100, progress=False)
+    assert np.allclose(found.exponents, rmt.eigenvalues(net).real, atol=5e-3)  # rotation of a pair, seen over 400 time units
+    assert found.exponents.sum() == pytest.approx(found.mean_trace, abs=1e-6)
+
+
+def test_stable_fixed_point():
+    net = dense(0.6, 80, 1)
+    found = lyapunov_exponents(net, count=2, duration=150, settle=60, progress=False)
+    assert found.exponents[0] == pytest.approx(rmt.spectral_abscissa(net), abs=5e-3)
+    assert found.dimension == 0
+    assert found.entropy_rate == 0
+
+
+def test_whole_spectrum_of_a_chaotic_network():
+    net = dense(5.0, 60, 0)
+    found = lyapunov_exponents(net, count=60, duration=400, settle=100, step=0.05, progress=False)
+    assert found.exponents[0] > 5 * found.error[0]
+    # the sum is the mean trace, up to the trapezoid between decompositions: the trace is read off every tenth step
+    assert found.exponents.sum() == pytest.approx(found.mean_trace, rel=2e-3)
+    # one exponent is 0, along the motion
+    assert np.min(np.abs(found.exponents)) < 0.02
+    assert 1 < found.dimension < 60
+    assert found.entropy_rate == pytest.approx(found.exponents[found.exponents > 0].sum())
+
+
+def test_against_mean_field():
+    """At g = 3 the largest exponent approaches the mean-field value from below, with 1/n."""
+    theory = mean_field(3.0).lyapunov
+    small, large = (
+        np.mean([lyapunov_exponents(dense(3.0, n, s), duration=150, settle=60, step=0.1, progress=False).exponents[0] for s in range(3)])
+        for n in (150, 500)
+    )
+    assert small < large
+    assert abs(large - theory) < 0.03  # scatter of three networks 0.006, finite size about 0.02
+
+
+def test_bad_input():
+    net = dense(1.0, 10, 0)
+    for bad in ({"count": 0}, {"count": 11}, {"duration": -1}, {"step": np.nan}, {"renew": 0}, {"start": np.zeros(3)}):
+        with pytest.raises(ValidationError):
+            lyapunov_exponents(net, progress=False, **bad)
+    with pytest.raises(ValidationError, match="Network"):
+        lyapunov_exponents(np.eye(3))
+    with pytest.raises(ConvergenceError, match="not finite"):
+        lyapunov_exponents(dense(30.0, 20, 0), "linear", duration=100, settle=0, progress=False)
