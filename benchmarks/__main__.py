@@ -4,7 +4,7 @@ import sys
 from importlib import import_module
 
 PARTS = (
-    "dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "dynamics", "transients", "hebbian",
+    "dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "dynamics", "meanfield", "transients", "hebbian",
     "report", "build",
 )  # fmt: skip
 

@@ -13,8 +13,8 @@ where :math:`(x_0, x_t)` is Gaussian with mean :math:`m_b`, variance :math:`\Del
 
 .. math:: \tau^2 \ddot\Delta = \ell^2\Delta - g^2 C(\Delta), \qquad \dot\Delta(0^+) = -\nu^2/2\tau^2, \qquad \Delta(\infty) = 0 .
 
-Sources: Sompolinsky, Crisanti and Sommers, Phys. Rev. Lett. 61, 259 (1988); with noise Schuecker, Goedeke and Helias, Phys. Rev. X 8, 041029 (2018);
-populations Kadmon and Sompolinsky, Phys. Rev. X 5, 041030 (2015).
+Sources: Sompolinsky, Crisanti and Sommers, Phys. Rev. Lett. 61, 259 (1988); with noise Schuecker, Goedeke and Helias, arXiv:1603.01880;
+populations Kadmon and Sompolinsky, arXiv:1508.06486.
 """
 
 from __future__ import annotations
