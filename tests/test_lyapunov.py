@@ -33,14 +33,14 @@ def test_stable_fixed_point():
 
 
 def test_whole_spectrum_of_a_chaotic_network():
-    net = dense(5.0, 100, 0)
-    found = lyapunov_exponents(net, count=100, duration=250, settle=100, step=0.05, progress=False)
-    assert found.exponents[0] > 3 * found.error[0]
+    net = dense(6.0, 150, 4)
+    found = lyapunov_exponents(net, count=150, duration=100, settle=60, step=0.05, progress=False)
+    assert found.exponents[0] > 0.05  # about 0.3; that of another run of the same network scatters by 0.05
     # the sum is the mean trace, up to the trapezoid between decompositions: the trace is read off every tenth step
     assert found.exponents.sum() == pytest.approx(found.mean_trace, rel=2e-3)
     # one exponent is 0, along the motion
-    assert np.min(np.abs(found.exponents)) < 0.02
-    assert 1 < found.dimension < 100
+    assert np.min(np.abs(found.exponents) / found.error) < 3  # the nearest of 150
+    assert 1 < found.dimension < 150
     assert found.entropy_rate == pytest.approx(found.exponents[found.exponents > 0].sum())
 
 
