@@ -34,8 +34,8 @@ with ``r`` the inverse of the noise, h the gain, p = 1 or 0. Phi is stationary i
 **Finite time.** From ``n f/alpha`` independent samples the estimated covariance has the resolvent of ``C`` at a
 shifted point (Silverstein and Choi, J. Multivariate Anal. 54, 295, 1995). In the variables above
 
-.. math:: c = -\frac1{\eta^2} + \frac{\alpha}{\eta}\,\frac{Q}{2f}, \qquad \kappa = 1 - \alpha\eta\frac{Q}{2f}, \qquad
-          F(c) = 1 + \frac1\pi\mathrm{Im}\Big[\frac{\Phi}{f} - \frac{\log\kappa - \kappa}{\alpha}\Big], \qquad
+.. math:: c = -\frac1{\eta^2} + \frac{\alpha}{\eta}\,\frac{Q}{2f}, \qquad \kappa_T = 1 - \alpha\eta\frac{Q}{2f}, \qquad
+          F(c) = 1 + \frac1\pi\mathrm{Im}\Big[\frac{\Phi}{f} - \frac{\log\kappa_T - \kappa_T}{\alpha}\Big], \qquad
           p(c) = -\frac1{\pi c}\,\mathrm{Im}\,\frac{\eta Q}{2f} ,
 
 an equation for eta that is solved together with the others.
@@ -85,7 +85,7 @@ __all__ = [
     "covariance_support",
 ]
 
-_LEVELS = (16, 32, 64, 128)
+_LEVELS = (16, 32, 64, 128, 256, 512)
 _CHUNK = 400_000
 _METHODS = {Ensemble: ("dense", "population-dynamics"), Network: ("cavity", "exact")}
 
@@ -229,7 +229,7 @@ def _rules(x: Ensemble, noise, level):
                 _, gain, weight = pop.joint.nodes(min(level, 64))
             yield np.ones(len(gain)), np.asarray(gain, float), np.asarray(weight, float)
         elif isinstance(pop.joint, Independent):
-            (tau, wt), (gain, wg) = pop.joint.tau.nodes(level), pop.joint.gain.nodes(level)
+            (tau, wt), (gain, wg) = pop.joint.tau.nodes(level), pop.joint.gain.nodes(min(level, 32))
             yield np.repeat(tau, len(gain)), np.tile(gain, len(tau)), np.outer(wt, wg).ravel()
         else:
             yield tuple(np.asarray(part, float) for part in pop.joint.nodes(min(level, 64)))
@@ -390,28 +390,29 @@ def _newton(nodes, u, eta, z, alpha, steps, tol):
     return u, eta, size, its
 
 
-_LADDER = (300.0, 60.0, 15.0, 5.0, 2.0, 1.0, 0.5, 0.25, 0.12, 0.06, 0.03, 0.015, 0.007, 0.003, 1e-3, 3e-4, 1e-4, 1e-5, 0.0)
+def _ladder(c, q1, q3, steps):
+    """Imaginary parts of the points, relative to c: from where the lowest order in eta holds down to 0."""
+    top = np.maximum(300.0, 100 * q3 / (q1 * c))  # eta^2 m_2 << m_1
+    return [*(top * (0.02 / top) ** (i / (steps - 1)) for i in range(steps)), 3e-3, 1e-4, 0.0]
 
 
 def _solve(nodes: _Nodes, c, alpha=0.0, width=0.0, start=None):
     """State at the points c: u, eta, last relative Newton step, iterations."""
     k = len(nodes.f)
+    ladder = [0.0]
     if start is None:
-        _, _, (x0, y0, theta) = _orders(nodes, sparse=False)
-        first = _LADDER[0]
-        eta = np.sqrt(-1 / (c * (1 - 1j * first)))  # in the fourth quadrant
+        q1, q3, (x0, y0, theta) = _orders(nodes, sparse=False)
+        ladder = _ladder(c, q1, q3, 16)
+        eta = np.sqrt(-1 / (c * (1 - 1j * ladder[0])))  # in the fourth quadrant
         eta = np.where(eta.real < 0, -eta, eta)
         u = np.concatenate([eta[:, None] * x0, eta[:, None] * y0, np.broadcast_to(theta, (len(c), k))], 1) + 0j
     else:
         u, eta = start
     total = np.zeros(len(c), int)
-    for i, shift in enumerate(_LADDER if start is None else (0.0,)):
-        last = shift == 0
-        if width > 0 and last:
-            z = -1 / (width - 1j * c**-0.5) ** 2
-        else:
-            z = c * (1 - 1j * shift)
-        u, eta, size, its = _newton(nodes, u, eta, z, alpha, 60 if last else (12 if i == 0 else 4), 1e-14 if last else 1e-4)
+    for i, shift in enumerate(ladder):
+        last = i == len(ladder) - 1
+        z = -1 / (width - 1j * c**-0.5) ** 2 if width > 0 and last else c * (1 - 1j * shift)
+        u, eta, size, its = _newton(nodes, u, eta, z, alpha, 60 if last else 8, 1e-14 if last else 1e-3)
         total += its
     return u, eta, size, total
 
@@ -441,6 +442,45 @@ def _read(nodes, u, eta, c, alpha, quantity):
     return 1 + phi.imag / (np.pi * f)
 
 
+def _one_node(nodes: _Nodes, c, width, quantity):
+    """Equal gains, everything seen, all of the time: one unknown t = leak^2/D, and eta^2 a rational function of it."""
+    scale = nodes.leak**2 * nodes.r2[0]  # C is that of leak 1 and r 1, divided by this
+    v = nodes.v[0, 0] * nodes.h[0] ** 2 / nodes.leak**2
+    r = nodes.rc[0, 0] * nodes.h[0] ** 2 / nodes.leak**2
+    c = c * scale
+    width = width / np.sqrt(scale)
+    q1, q3, (_, _, theta) = _orders(nodes, sparse=False)
+    theta = theta[0] * nodes.h[0] / nodes.leak
+    t = np.full(len(c), 1 / (1 - theta) ** 2, complex)
+    size, its = np.full(len(c), np.inf), 0
+    ladder = _ladder(c, scale * q1, scale**2 * q3, 9)
+    for i, shift in enumerate(ladder):
+        last = i == len(ladder) - 1
+        square = (width - 1j * c**-0.5) ** 2 if last else -1 / (c * (1 - 1j * shift))
+        for _ in range(60 if last else 8):
+            p, q = 1 - v * t, 1 + r * t
+            p2, q2 = p * p, q * q
+            gap = q2 - t
+            value = p2 * gap - square * t * q2
+            slope = -2 * v * p * gap + p2 * (2 * r * q - 1) - square * (q2 + 2 * r * t * q)
+            step = value / slope
+            ratio = np.abs(step) / np.abs(t)
+            t = t - step * np.minimum(1, 0.5 / np.maximum(ratio, 1e-300))
+            size, its = ratio, its + 1
+            if np.all(~(ratio > (1e-14 if last else 1e-3))):
+                break
+    eta = width - 1j * c**-0.5
+    gap, x = 1 / (1 + r * t), eta / (1 - v * t)
+    g = x * t
+    if quantity == "density":
+        value = scale * g.real / (np.pi * c**1.5)
+    else:
+        phi = np.log(x) + np.log(x + gap * gap / x) - v * g * g + r * (gap * t) ** 2
+        value = 1 + phi.imag / np.pi
+    size = np.where(g.real < -1e-6, np.inf, size)  # the other sheet
+    return value, size, np.full(len(c), its)
+
+
 def _dense_solution(x, c, quantity, noise, observed, alpha, n, width, tol):
     share = _observed(x, observed)
     count = len(c)
@@ -454,6 +494,11 @@ def _dense_solution(x, c, quantity, noise, observed, alpha, n, width, tol):
             status[todo] = Status.CONVERGED
             break
         size_before = len(nodes.pop)
+        if size_before == 1 and not alpha and nodes.leak:
+            with np.errstate(all="ignore"):
+                value, residual, its = _one_node(nodes, c, width, quantity)
+            error, status = 1e-13 * (1 + np.abs(value)), np.zeros(count, int)
+            break
         block = max(1, _CHUNK // len(nodes.pop))
         parts = []
         for low in range(0, len(todo), block):
@@ -743,7 +788,7 @@ def _answer(x, c, quantity, method, noise, observed, sampling, width, tol, throw
     if method == "dense":
         if width and alpha:
             raise NotApplicableError("width and sampling cannot be given together")
-        got = _dense_solution(x, flat, quantity, noise, observed, alpha, n, width or 0.0, 1e-8 if tol is None else tol)
+        got = _dense_solution(x, flat, quantity, noise, observed, alpha, n, width or 0.0, 1e-7 if tol is None else tol)
     elif method == "population-dynamics":
         settings = {"population": 4000, "sweeps": 150, "seed": 0, "progress": False, **options}
         settings["population"] = _size(settings["population"], "population")
@@ -793,7 +838,7 @@ def covariance_density(
         Half width in s = c^(-1/2) of the Lorentzian by which the density is broadened. Default 0 for dense ensembles,
         0.01 for the cavity method and population dynamics; "exact" needs it.
     tol : float, optional
-        Dense: of the quadrature, relative to 1 + value (1e-8). Population dynamics: statistical error over the largest value
+        Dense: of the quadrature, relative to 1 + value (1e-7). Population dynamics: statistical error over the largest value
         (0.05).
     throw : bool
         Raise if a point fails; otherwise see ``.status``.
@@ -826,7 +871,7 @@ def covariance_density(
     >>> import rmtlib as rmt
     >>> from rmtlib.theory.covariance import covariance_density
     >>> print(covariance_density(rmt.ginibre(0.5, leak=1), [0.2, 0.5, 1.0, 5.0]).value.round(6))
-    [0.       0.816737 0.372127 0.009664]
+    [0.       1.112408 0.455623 0.019114]
     """
     return _answer(x, c, "density", method, noise, observed, sampling, width, tol, throw, n, options)
 
@@ -854,7 +899,7 @@ def covariance_cdf(
     >>> import rmtlib as rmt
     >>> from rmtlib.theory.covariance import covariance_cdf
     >>> print(covariance_cdf(rmt.ginibre(0.5, leak=1), [0.2, 0.5, 1.0, 5.0, 9.0]).value.round(6))
-    [0.       0.11      0.40      0.94      1.      ]
+    [0.       0.192625 0.556483 0.977428 1.      ]
     """
     if isinstance(x, Network) and method is None:
         method = "exact"
@@ -965,7 +1010,7 @@ def covariance_dimension(x, method=None, noise="inside", observed=None, sampling
     >>> import rmtlib as rmt
     >>> from rmtlib.theory.covariance import covariance_dimension
     >>> print(round(covariance_dimension(rmt.elliptic(0.3, 0.4, leak=1)), 6))
-    0.5
+    0.608114
     """
     return covariance_moments(x, method, noise, observed, sampling, n).dimension
 
@@ -986,7 +1031,7 @@ def covariance_support(x: Ensemble, noise="inside", observed=None, sampling=None
     >>> import rmtlib as rmt
     >>> from rmtlib.theory.covariance import covariance_support
     >>> print(covariance_support(rmt.ginibre(0.5, leak=1)).round(6))
-    [[0.3 7.]]
+    [[0.322767 7.343899]]
     """
     if not isinstance(x, Ensemble):
         raise NotApplicableError("covariance_support is for an Ensemble; a Network has eigenvalues")
@@ -1068,7 +1113,7 @@ def covariance_outliers(std, strength, overlap=0.0, correlation=0.0) -> np.ndarr
     --------
     >>> from rmtlib.theory.covariance import covariance_outliers
     >>> print(covariance_outliers(0.4, 4.03).round(4))
-    [ 0.054 26.35 ]
+    [ 0.054  26.3546]
     """
     values = {"std": std, "strength": strength, "overlap": overlap, "correlation": correlation}
     for name, value in values.items():
