@@ -545,7 +545,7 @@ class _Sampler:
             if block.degree:
                 yield a, b, block, block.degree if degree == "in" else block.degree * self.f[a] / self.f[b]
 
-    def _layer(self, mean, weight, values, log_with=None):
+    def _layer(self, mean, weight, values):
         """Sums of w^2 values over Poisson numbers of units picked at random."""
         count = self.rng.poisson(mean, self.size)
         start = np.append(0, np.cumsum(count))
@@ -581,8 +581,8 @@ class _Sampler:
             if observe:
                 w2 = block.weight.sample(self.size, self.rng)[:, None] ** 2
                 pair = right[b][self.rng.permutation(self.size)]
-                term = np.log(left[a]) + np.log(1 / left[a] + w2 * pair)
-                phi = phi - self.f[a] * degree * np.mean(term, 0)
+                # both factors have positive real parts, so that the principal branch is the right one
+                phi = phi - self.f[a] * degree * np.mean(np.log(1 + left[a] * w2 * pair), 0)
         for a, b, block, degree in self._blocks("out", "out"):
             self.state[b][1] += self._layer(degree, block.weight, left[a])
         return q, phi
