@@ -287,6 +287,18 @@ def test_core_periphery_has_an_atom():
     assert abs(right - left - atom) < 0.05  # plus what the continuous part has there, less the tails of the Lorentzian
 
 
+def test_recorded_population_of_a_sparse_network():
+    """Units that are not recorded and drive nothing (the periphery, seen from the core) have Y = 0 exactly."""
+    ens = rmt.core_periphery(weight=stats.norm(-0.9, 1.92))
+    c = np.array([0.5, 0.8, 1.2, 2.0])
+    nets = [ens.sample(400, seed=s) for s in range(4)]
+    for name in "EI":
+        cdf = cov.covariance_cdf(ens, c, observed={name: 1}, width=0.02, population=1000, sweeps=30, throw=False)
+        exact = [cov.covariance_cdf(net, c, observed=net.labels == name, width=0.02) for net in nets]
+        spread = np.std(exact, axis=0, ddof=1) / 2
+        assert np.all(np.abs(np.mean(exact, axis=0) - cdf) < 4 * spread + cdf.error + 0.01)  # 0.01: a core of 80 units
+
+
 def test_exact_routes_agree():
     net = two_populations().sample(60, seed=1)
     b = np.eye(60) - net.weights * net.gain
