@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-PARTS = ("dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "report", "build")
+PARTS = ("dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "report", "covariance", "build")
 
 unknown = [part for part in sys.argv[1:] if part not in PARTS]
 if unknown:

@@ -167,6 +167,8 @@ def _require_stable(x, n=None):
 
         top = float(leading_eigenvalues(x, 1)[0].real)
         what = "this network is"
+    elif _plainly_stable(x, n):
+        return
     else:
         from . import spectral_abscissa
 
@@ -185,6 +187,20 @@ def _require_stable(x, n=None):
             f"{what} unstable (rightmost eigenvalue {top:.4g}, not below 0) and {'has' if what[0] == 't' else 'have'} no "
             f"stationary covariance; reduce the weights or the gains{more}"
         )
+
+
+def _plainly_stable(x: Ensemble, n) -> bool:
+    """Two cases that need no edge: no mean and no reciprocity (timescales play no part), or equal units."""
+    if not x.leak > 0 or np.any(x.input_mean(n)):
+        return False
+    v, r = np.asarray(x.input_variance(n), float), np.asarray(x.reciprocal_covariance(n), float)
+    h2 = np.array([pop.joint.gain.second_moment() for pop in x.populations])
+    if not np.any(r):
+        return bool(np.max(np.abs(np.linalg.eigvals(v * h2))) < x.leak**2)
+    law = x.populations[0].joint
+    equal = len(x.names) == 1 and isinstance(law, Independent) and law.tau.var() == 0 and law.gain.var() == 0
+    # semi-axes of the ellipse: sqrt(V) (1 +- R/V)
+    return bool(equal and v[0, 0] > 0 and h2[0] ** 0.5 * (v[0, 0] + r[0, 0]) / v[0, 0] ** 0.5 < x.leak)
 
 
 # --- the dense equations --------------------------------------------------------------------------------
@@ -442,6 +458,18 @@ def _read(nodes, u, eta, c, alpha, quantity):
     return 1 + phi.imag / (np.pi * f)
 
 
+def _cubic(v, c):
+    """The root of ``(1 - vt)^2 (1 - t) + t/c = 0`` in the upper half plane, where there is one."""
+    b, d = -(1 + 2 / v), -1 / v**2
+    e = (1 + 2 * v - 1 / c) / v**2
+    p, q = e - b * b / 3, 2 * b**3 / 27 - b * e / 3 + d
+    disc = q * q / 4 + p**3 / 27
+    found = disc > 1e-6 * q * q
+    root = np.sqrt(np.where(found, disc, 0.0))
+    first, second = np.cbrt(root - q / 2), np.cbrt(-root - q / 2)
+    return -(first + second) / 2 - b / 3 + 0.5j * 3**0.5 * np.abs(first - second), found
+
+
 def _one_node(nodes: _Nodes, c, width, quantity):
     """Equal gains, everything seen, all of the time: one unknown t = leak^2/D, and eta^2 a rational function of it."""
     scale = nodes.leak**2 * nodes.r2[0]  # C is that of leak 1 and r 1, divided by this
@@ -449,26 +477,23 @@ def _one_node(nodes: _Nodes, c, width, quantity):
     r = nodes.rc[0, 0] * nodes.h[0] ** 2 / nodes.leak**2
     c = c * scale
     width = width / np.sqrt(scale)
-    q1, q3, (_, _, theta) = _orders(nodes, sparse=False)
-    theta = theta[0] * nodes.h[0] / nodes.leak
-    t = np.full(len(c), 1 / (1 - theta) ** 2, complex)
-    size, its = np.full(len(c), np.inf), 0
-    ladder = _ladder(c, scale * q1, scale**2 * q3, 9)
-    for i, shift in enumerate(ladder):
-        last = i == len(ladder) - 1
-        square = (width - 1j * c**-0.5) ** 2 if last else -1 / (c * (1 - 1j * shift))
-        for _ in range(60 if last else 8):
-            p, q = 1 - v * t, 1 + r * t
-            p2, q2 = p * p, q * q
-            gap = q2 - t
-            value = p2 * gap - square * t * q2
-            slope = -2 * v * p * gap + p2 * (2 * r * q - 1) - square * (q2 + 2 * r * t * q)
-            step = value / slope
-            ratio = np.abs(step) / np.abs(t)
-            t = t - step * np.minimum(1, 0.5 / np.maximum(ratio, 1e-300))
-            size, its = ratio, its + 1
-            if np.all(~(ratio > (1e-14 if last else 1e-3))):
-                break
+    t, size, its = np.empty(len(c), complex), np.full(len(c), np.inf), np.zeros(len(c), int)
+    rest = np.arange(len(c))
+    if r == 0 and width == 0 and v > 1e-3:
+        near, found = _cubic(v, c)
+        at = np.flatnonzero(found)
+        t[at], size[at], its[at] = _polish(v, r, near[at], -1 / c[at], 12, 1e-14)
+        rest = np.flatnonzero(~(size < 1e-13))
+    if rest.size:
+        q1, q3, (_, _, theta) = _orders(nodes, sparse=False)
+        ladder = _ladder(c[rest], scale * q1, scale**2 * q3, 9)
+        now = np.full(len(rest), 1 / (1 - theta[0] * nodes.h[0] / nodes.leak) ** 2, complex)
+        for i, shift in enumerate(ladder):
+            last = i == len(ladder) - 1
+            square = (width - 1j * c[rest] ** -0.5) ** 2 if last else -1 / (c[rest] * (1 - 1j * shift))
+            now, ratio, count = _polish(v, r, now, square, 60 if last else 8, 1e-14 if last else 1e-2)
+            its[rest] += count
+        t[rest], size[rest] = now, ratio
     eta = width - 1j * c**-0.5
     gap, x = 1 / (1 + r * t), eta / (1 - v * t)
     g = x * t
@@ -478,7 +503,25 @@ def _one_node(nodes: _Nodes, c, width, quantity):
         phi = np.log(x) + np.log(x + gap * gap / x) - v * g * g + r * (gap * t) ** 2
         value = 1 + phi.imag / np.pi
     size = np.where(g.real < -1e-6, np.inf, size)  # the other sheet
-    return value, size, np.full(len(c), its)
+    return value, size, its
+
+
+def _polish(v, r, t, square, steps, tol):
+    """Newton's method for t at given eta^2: t, last relative step, steps."""
+    for count in range(1, steps + 1):
+        p, q = 1 - v * t, 1 + r * t
+        gap, tq = q * q - t, square * q
+        value = p * p * gap - t * q * tq
+        slope = p * (p * (2 * r * q - 1) - 2 * v * gap) - tq * (q + 2 * r * t)
+        step = value / slope
+        ratio = np.abs(step) / np.abs(t)
+        if np.all(ratio < 0.5):
+            t = t - step
+        else:
+            t = t - step * np.minimum(1, 0.5 / np.maximum(ratio, 1e-300))
+        if np.all(~(ratio > tol)):
+            break
+    return t, ratio, count
 
 
 def _dense_solution(x, c, quantity, noise, observed, alpha, n, width, tol):
