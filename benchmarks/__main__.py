@@ -7,6 +7,7 @@ PARTS = (
     "dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "dynamics", "meanfield", "transients", "hebbian",
     "report", "build",
 )  # fmt: skip
+PARTS = ("dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "report", "covariance", "build")
 
 unknown = [part for part in sys.argv[1:] if part not in PARTS]
 if unknown:
