@@ -4,10 +4,9 @@ import sys
 from importlib import import_module
 
 PARTS = (
-    "dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "dynamics", "meanfield", "transients", "hebbian",
-    "report", "build",
+    "dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "covariance", "dynamics", "meanfield",
+    "transients", "hebbian", "report", "build",
 )  # fmt: skip
-PARTS = ("dense", "sparse", "networks", "cavity", "superspace", "training", "fitting", "report", "covariance", "build")
 
 unknown = [part for part in sys.argv[1:] if part not in PARTS]
 if unknown:
