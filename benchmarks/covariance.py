@@ -65,7 +65,7 @@ def cumulative(density, x, low):
 
 
 def dimension(density, low, high):
-    first, second = (quad(lambda x: x**k * density(x), low, high, epsrel=1e-8, limit=200)[0] for k in (1, 2))
+    first, second = (quad(lambda x, k=k: x**k * density(x), low, high, epsrel=1e-8, limit=200)[0] for k in (1, 2))
     return first**2 / second
 
 

@@ -217,7 +217,7 @@ def outliers() -> list[sp.Expr]:
     condition = outlier_condition().subs(case)
     condition = sp.factor(sp.expand(sp.together(condition)).subs(_S.eta**2, square))
     roots = sp.solve(sp.numer(sp.together(sp.simplify(condition.subs(_S.eta, sp.sqrt(square))))), _S.t)
-    places = {sp.simplify(-1 / square.subs(_S.t, root)) for root in roots if not sp.simplify(square.subs(_S.t, root)) == 0}
+    places = {sp.simplify(-1 / square.subs(_S.t, root)) for root in roots if sp.simplify(square.subs(_S.t, root)) != 0}
     return sorted(places, key=lambda e: float(e.subs({_S.g: 0.4, _S.a: 4.03})))
 
 

@@ -508,7 +508,7 @@ def _one_node(nodes: _Nodes, c, width, quantity):
 
 def _polish(v, r, t, square, steps, tol):
     """Newton's method for t at given eta^2: t, last relative step, steps."""
-    for count in range(1, steps + 1):
+    for count in range(1, steps + 1):  # noqa: B007  (returned)
         p, q = 1 - v * t, 1 + r * t
         gap, tq = q * q - t, square * q
         value = p * p * gap - t * q * tq
