@@ -408,3 +408,13 @@ def test_errors():
     with pytest.raises(ConvergenceError) as caught:
         cov.covariance_density(sparse, 1.0, population=100, sweeps=24, tol=1e-6)
     assert caught.value.solution.value.shape == ()
+
+
+@pytest.mark.parametrize("alpha", [1.5, 2.0, 5.0])
+def test_no_eigenvalues_between_the_atom_and_the_bulk(alpha):
+    """With fewer samples than units a share 1 - 1/alpha of the estimated covariance is 0, and then nothing until the bulk."""
+    ens = rmt.ginibre(0.6, leak=1)
+    low, high = cov.covariance_support(ens, sampling=alpha)[0]
+    gap = np.geomspace(1e-3 * low, 0.99 * low, 40)
+    assert np.allclose(cov.covariance_cdf(ens, gap, sampling=alpha).value, 1 - 1 / alpha, atol=1e-6)
+    assert cov.covariance_cdf(ens, 1.01 * high, sampling=alpha).value == pytest.approx(1, abs=1e-6)

@@ -454,6 +454,8 @@ def _read(nodes, u, eta, c, alpha, quantity):
         return -half.imag / (np.pi * c) if alpha > 0 else q.real / (2 * np.pi * f * c**1.5)
     if alpha > 0:
         kappa = 1 - alpha * half
+        # real and negative between the atom at 0 and the bulk (alpha > 1): its logarithm is the limit from above
+        kappa = np.where(kappa.imag < 1e-12 * np.abs(kappa), kappa.real + 0j, kappa)
         return 1 + (phi / f - (np.log(kappa) - kappa) / alpha).imag / np.pi
     return 1 + phi.imag / (np.pi * f)
 
