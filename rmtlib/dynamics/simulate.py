@@ -18,7 +18,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +46,26 @@ __all__ = [
 ]
 
 _LIMIT = 1e8  # a state beyond this is taken to diverge
+
+
+@contextmanager
+def _deferred() -> Iterator[list[bool]]:
+    """A first Ctrl-C fills the list instead of breaking a step, a second one breaks; nothing in other threads or under other handlers."""
+    pressed: list[bool] = []
+
+    def note(*_):
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(True)
+
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class _Statistic:
@@ -569,7 +592,7 @@ class Simulation:
         self.interrupted = False
         bar = tqdm(total=count, disable=not progress, unit="step", mininterval=1.0)
         try:
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"), _deferred() as pressed:
                 for k in range(count):
                     if self._sparse:
                         total = np.ascontiguousarray((self._w @ rate.T).T)
@@ -591,6 +614,9 @@ class Simulation:
                     if k % 256 == 255 or k == count - 1:
                         self._alive()
                         bar.update(k + 1 - bar.n)
+                    if pressed:
+                        self.interrupted = True
+                        break
         except KeyboardInterrupt:
             self.interrupted = True
         finally:
