@@ -175,12 +175,16 @@ def test_ctrl_c_waits_for_the_end_of_the_step():
     pressed, options = [], {"noise": 1.0, "trials": 3, "step": 0.05, "seed": 7}
     sim, gathered, later = Simulation(couplings(6, 1), **options), Press(0.05), Moments(0.05)
     sim.run(10, gathered, later)
-    assert sim.interrupted and sim.steps == 37 and gathered.count == later.count == 3 * 37
+    assert sim.interrupted
+    assert sim.steps == 37
+    assert gathered.count == later.count == 3 * 37
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     sim.run(10 - sim.time, gathered, later)
     other, whole = Simulation(couplings(6, 1), **options), Moments(0.05)
     other.run(10, whole)
-    assert np.array_equal(sim.x, other.x) and np.array_equal(gathered.x, whole.x) and np.array_equal(later.x, whole.x)
+    assert np.array_equal(sim.x, other.x)
+    assert np.array_equal(gathered.x, whole.x)
+    assert np.array_equal(later.x, whole.x)
 
 
 def test_accumulators_against_the_stored_trajectory():
