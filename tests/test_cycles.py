@@ -200,6 +200,8 @@ def test_bad_input():
         describing_function("tanh", -1.0)
     with pytest.raises(ValidationError, match="correlation"):
         thresholds(1.2)
+    with pytest.raises(ValidationError, match="settle"):
+        behaviour(0.5 * np.eye(2), settle=-1.0)
     with pytest.raises(ValidationError, match="2 units"):
         energy_rate(np.zeros((2, 2)), np.zeros(3))
     with pytest.raises(NotApplicableError, match="one trial"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -160,6 +162,29 @@ def test_interruption_loses_nothing():
     assert np.array_equal(sim.x, other.x)
     assert np.array_equal(gathered.x, whole.x)
     assert not sim.interrupted
+
+
+def test_ctrl_c_waits_for_the_end_of_the_step():
+    class Press(Moments):
+        def step(self, x, rate, dt):
+            if self._tick == 36 and not pressed:
+                pressed.append(True)
+                signal.raise_signal(signal.SIGINT)  # before the sums: the step must still be counted whole
+            super().step(x, rate, dt)
+
+    pressed, options = [], {"noise": 1.0, "trials": 3, "step": 0.05, "seed": 7}
+    sim, gathered, later = Simulation(couplings(6, 1), **options), Press(0.05), Moments(0.05)
+    sim.run(10, gathered, later)
+    assert sim.interrupted
+    assert sim.steps == 37
+    assert gathered.count == later.count == 3 * 37
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    sim.run(10 - sim.time, gathered, later)
+    other, whole = Simulation(couplings(6, 1), **options), Moments(0.05)
+    other.run(10, whole)
+    assert np.array_equal(sim.x, other.x)
+    assert np.array_equal(gathered.x, whole.x)
+    assert np.array_equal(later.x, whole.x)
 
 
 def test_accumulators_against_the_stored_trajectory():
@@ -482,3 +507,44 @@ def test_stored_runs_are_what_the_recipe_gives():
     # the same network, another path: 20 * 200 / 4 independent samples and 100 units leave about 0.3%
     assert abs(1.2 * moments.slope.mean() / row["g_eff"] - 1) < 0.015
     assert abs(moments.x.mean() / row["variance"] - 1) < 0.05
+
+
+def test_statistics_without_data_and_files_that_do_not_fit(tmp_path):
+    for call in (
+        lambda: Moments().x,
+        lambda: Moments().mean,
+        lambda: Windows(5.0).rates,
+        lambda: Windows(5.0).cross,
+        lambda: Autocorrelation(3, 0.1).value,
+        lambda: Autocorrelation(3, 0.1).time,
+    ):
+        with pytest.raises(NotApplicableError, match="no simulation yet|run longer"):
+            call()
+    for make in (lambda: Moments(0.5), lambda: Windows(1.0), lambda: Autocorrelation(3, 0.5)):
+        used = make()
+        Simulation(couplings(4, 1), noise=1.0).run(4, used)
+        with pytest.raises(ValidationError, match="another simulation"):
+            Simulation(couplings(5, 1), noise=1.0).run(4, used)
+    with pytest.raises(ValidationError, match="empty"):
+        Simulation(couplings(4, 1)).run(1, Trace(()))
+    with pytest.raises(ValidationError, match="statistics are"):
+        Simulation(couplings(4, 1)).run(1, "moments")
+    with pytest.raises(ValidationError, match="half a step"):
+        Simulation(couplings(4, 1), step=0.1).run(0.01)
+    sim, moments = Simulation(couplings(4, 1), noise=1.0), Moments(0.5)
+    sim.run(2, moments).save(tmp_path / "state.npz", moments)
+    for wrong in (Moments(1.0), Moments(0.5, covariance=False), Windows(1.0)):
+        with pytest.raises(ValidationError, match="same kinds"):
+            Simulation(couplings(4, 1), noise=1.0).resume(tmp_path / "state.npz", wrong)
+    back = Moments(0.5)
+    Simulation(couplings(4, 1), noise=1.0).resume(tmp_path / "state.npz", back)
+    assert np.array_equal(back.x, moments.x)
+    (tmp_path / "text").write_text("no arrays")
+    with pytest.raises(ValidationError, match="Simulation.save"):
+        sim.resume(tmp_path / "text")
+
+
+@pytest.mark.parametrize("times", [[0.0, 2.0], [-1.0, 0.5], [0.5, 0.1], [np.nan], []])
+def test_integrate_refuses_times_outside(times):
+    with pytest.raises(ValidationError, match="times must increase"):
+        integrate(couplings(4, 1), duration=1, start=1.0, times=times)

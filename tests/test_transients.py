@@ -461,6 +461,8 @@ def test_refusals():
         tr.mean_squared_response(good, [1.0], kick={"X": 1.0})
     with pytest.raises(ValidationError, match="not negative"):
         tr.mean_squared_response(good, [1.0], kick=-1.0)
+    with pytest.raises(ValidationError, match="tol must be"):
+        tr.mean_squared_response(good, [1.0], tol=-1.0)
     with pytest.raises(ValidationError, match="zero everywhere"):
         tr.mean_squared_response(good, [1.0], kick=0.0)
     with pytest.raises(ValidationError, match="readout"):
@@ -498,3 +500,12 @@ def test_refusals():
         laguerre_modes(1.0, 1.0)
     with pytest.raises(ConvergenceError, match="horizon"):
         kernel_memory(lambda a, b: np.exp(-0.1 * np.add.outer(a, b)), [0.0], 0.01, 1.0)
+
+
+def test_memory_curve_at_long_delays_does_not_underflow():
+    """exp(-x/2) underflows from a delay of 53000 on, where the curve is still far from zero; it is smooth across that point."""
+    t = np.array([50000.0, 52000.0, 54000.0, 56000.0])
+    slope = np.diff(np.log(laguerre_modes(1.0, 0.9999**2).memory(t, 0.01))) / 2000
+    assert np.all(slope < 0)
+    assert np.ptp(slope) < 0.02 * abs(slope[0])
+    assert np.all(np.abs(slope / -2e-4 - 1) < 0.1)

@@ -65,6 +65,8 @@ def _parts(network, gain, tau, leak):
     h, tau = _per_unit(1.0 if gain is None else gain, n, "gain"), _per_unit(tau, n, "tau")
     if (tau <= 0).any():
         raise ValidationError(f"tau must be positive, unit {int(np.argmin(tau))} has {tau.min():g}")
+    if not (np.isfinite(leak) and leak >= 0):
+        raise ValidationError(f"leak must be a number >= 0, got {leak}")
     return w, h, tau, float(leak)
 
 

@@ -486,6 +486,8 @@ def behaviour(
             raise ConvergenceError(f"the integration failed or the state diverges: {got.message}")
         return got
 
+    if not (np.isfinite(settle) and settle > 0):
+        raise ValidationError(f"settle must be a positive time, got {settle}")
     x0 = run(sim.x[0], settle).y[:, -1]
     velocity = flow(0, x0)
     scale = np.abs(x0).max()

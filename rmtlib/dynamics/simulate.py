@@ -18,7 +18,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,10 +48,46 @@ __all__ = [
 _LIMIT = 1e8  # a state beyond this is taken to diverge
 
 
+@contextmanager
+def _deferred() -> Iterator[list[bool]]:
+    """A first Ctrl-C fills the list instead of breaking a step, a second one breaks; nothing in other threads or under other handlers."""
+    pressed: list[bool] = []
+
+    def note(*_):
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(True)
+
+    ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class _Statistic:
     """What a simulation feeds at every step; arrays in ``_keep`` are what is saved."""
 
     _keep: tuple[str, ...] = ()
+    _options: tuple[str, ...] = ()
+
+    def __getattr__(self, name):
+        if name in self._keep:  # made by start()
+            raise NotApplicableError(f"{type(self).__name__} has seen no simulation yet: pass it to Simulation.run")
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={np.asarray(getattr(self, k)).tolist()}' for k in self._options)})"
+
+    def _fits(self, have: tuple[int, ...], want: tuple[int, ...]) -> None:
+        if have != want:
+            raise ValidationError(
+                f"this {type(self).__name__} holds sums of shape {have} from another simulation, and this one needs {want}: "
+                "take a new one for each network and number of trials"
+            )
 
     def start(self, sim: Simulation) -> None:
         raise NotImplementedError
@@ -99,6 +138,7 @@ class Moments(_Statistic):
     True
     """
 
+    _options = ("every", "covariance")
     _keep = ("count", "_x", "_r", "_xx", "_rr", "_xr", "_s", "_s2", "_tick", "_x0", "_r0")
 
     def __init__(self, every: float = 0.5, covariance: bool = True):
@@ -106,7 +146,9 @@ class Moments(_Statistic):
 
     def start(self, sim):
         self._skip, self._slope = _interval(self.every, sim.dt, "every"), sim.sigma.slope
-        if not hasattr(self, "_x"):
+        if "_x" in self.__dict__:
+            self._fits(self._x.shape, (sim.n,))
+        else:
             n = sim.n
             shape = (n, n) if self.covariance else (n,)
             self._x, self._r, self._s, self._s2, self._xr, self._x0, self._r0 = (np.zeros(n) for _ in range(7))
@@ -209,6 +251,7 @@ class Windows(_Statistic):
     (2500, True)
     """
 
+    _options = ("length", "pairs")
     _keep = ("count", "_n", "_sum", "_square", "_double", "_sum2", "_square2", "_half", "_tick", "_int", "_origin")
 
     def __init__(self, length: float, pairs: bool = False):
@@ -216,13 +259,18 @@ class Windows(_Statistic):
 
     def start(self, sim):
         self._steps = _interval(self.length, sim.dt, "length")
-        if not hasattr(self, "_int"):
+        if "_int" in self.__dict__:
+            self._fits(self._int.shape, (sim.trials, 2 * sim.n))
+        else:
             n = 2 * sim.n
             self._int, self._half = np.zeros((sim.trials, n)), np.zeros((sim.trials, n))
             self._sum, self._square = np.zeros(n), np.zeros((n, n))
             self._sum2, self._square2, self._double = np.zeros(n), np.zeros((n, n)), 0
             self._origin = np.zeros(n)
-        self._units = sim.n
+
+    @property
+    def _units(self) -> int:
+        return len(self._sum) // 2
 
     def step(self, x, rate, dt):
         n = self._units
@@ -298,7 +346,8 @@ class Autocorrelation(_Statistic):
         Lags, their autocovariance, and its standard error over the trials (NaN with a single one).
     """
 
-    _keep = ("_ring", "_rows", "_seen", "_tick", "_total", "_pairs")
+    _options = ("lags", "every")
+    _keep = ("_ring", "_rows", "_seen", "_tick", "_total", "_pairs", "_spacing")
 
     def __init__(self, lags: int, every: float):
         if int(lags) < 1:
@@ -308,7 +357,9 @@ class Autocorrelation(_Statistic):
     def start(self, sim):
         self._skip = _interval(self.every, sim.dt, "every")
         self._spacing = self._skip * sim.dt
-        if not hasattr(self, "_ring"):
+        if "_ring" in self.__dict__:
+            self._fits(self._ring.shape, (self.lags + 1, sim.trials, sim.n))
+        else:
             self._ring = np.zeros((self.lags + 1, sim.trials, sim.n))
             self._total, self._pairs = np.zeros((self.lags + 1, sim.trials)), np.zeros(self.lags + 1)
             self._rows = self.lags + 1
@@ -331,7 +382,7 @@ class Autocorrelation(_Statistic):
         return self._spacing * np.arange(self.lags + 1)
 
     def _per_trial(self):
-        if self._seen <= self.lags:
+        if not self._seen > self.lags:
             raise NotApplicableError(f"{self._seen} samples do not reach lag {self.lags}: run longer")
         return self._total / self._pairs[:, None]
 
@@ -354,6 +405,7 @@ class Trace(_Statistic):
         Times, and states of shape (times, units).
     """
 
+    _options = ("units", "every")
     _keep = ("_times", "_values", "_tick")
 
     def __init__(self, units: Sequence[int] = (0, 1, 2), every: float = 0.1):
@@ -362,6 +414,8 @@ class Trace(_Statistic):
 
     def start(self, sim):
         self._skip, self._sim = _interval(self.every, sim.dt, "every"), sim
+        if not self.units.size:
+            raise ValidationError("units is empty: name at least one unit to record")
         if self.units.max() >= sim.n or self.units.min() < 0:
             raise ValidationError(f"units {self.units.tolist()} do not all exist: the network has {sim.n}")
         self._times, self._values = list(self._times), [np.asarray(v) for v in self._values]
@@ -508,20 +562,24 @@ class Simulation:
         return self.noise / self.tau if self.enters == "before" else self.noise
 
     def run(self, duration: float, *statistics: _Statistic, progress: bool = False) -> Simulation:
-        """Advance by ``duration``, feeding the statistics at every step; returns the simulation itself.
+        """Advance by ``duration``, rounded to whole steps, feeding the statistics at every step; returns the simulation itself.
 
         Raises
         ------
         ConvergenceError
             If a state diverges (NaN, infinite or beyond 1e8): when, and which unit.
         ValidationError
-            For a negative duration.
+            For a negative duration or one that rounds to no step; for statistics of another shape.
         """
         if not np.isfinite(duration) or duration < 0:
             raise ValidationError(f"duration must be a number >= 0, got {duration}")
-        for s in statistics:
-            s.start(self)
         count = round(duration / self.dt)
+        if duration > 0 and not count:
+            raise ValidationError(f"duration {duration:g} is less than half a step of {self.dt:g}: nothing would happen")
+        for s in statistics:
+            if not isinstance(s, _Statistic):
+                raise ValidationError(f"statistics are Moments, Windows, Autocorrelation or Trace objects, got {s!r}")
+            s.start(self)
         keep, push = 1 - self.dt * self.leak / self.tau, self.dt / self.tau
         kick, constant = self.kick() * np.sqrt(self.dt), self.drive * self.dt / self.tau
         noisy, driven = bool(kick.any()), bool(constant.any())
@@ -534,7 +592,7 @@ class Simulation:
         self.interrupted = False
         bar = tqdm(total=count, disable=not progress, unit="step", mininterval=1.0)
         try:
-            with np.errstate(over="ignore", invalid="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"), _deferred() as pressed:
                 for k in range(count):
                     if self._sparse:
                         total = np.ascontiguousarray((self._w @ rate.T).T)
@@ -556,6 +614,9 @@ class Simulation:
                     if k % 256 == 255 or k == count - 1:
                         self._alive()
                         bar.update(k + 1 - bar.n)
+                    if pressed:
+                        self.interrupted = True
+                        break
         except KeyboardInterrupt:
             self.interrupted = True
         finally:
@@ -577,6 +638,7 @@ class Simulation:
         parts = {"x": self.x, "steps": np.array(self.steps), "dt": np.array(self.dt)}
         parts["rng"] = np.array(json.dumps(self.rng.bit_generator.state))
         for k, s in enumerate(statistics):
+            parts[f"s{k}"] = np.array(str(s))
             parts.update({f"s{k}.{name}": value for name, value in s.state().items()})
         with open(path, "wb") as file:
             np.savez(file, **parts)
@@ -587,9 +649,21 @@ class Simulation:
         Raises
         ------
         ValidationError
-            If shapes or step do not agree.
+            If the file is none of :meth:`save`; if shapes, step or statistics do not agree.
         """
-        with np.load(path, allow_pickle=False) as parts:
+        try:
+            parts = np.load(path, allow_pickle=False)
+        except ValueError:
+            parts = None
+        if not hasattr(parts, "files") or not {"x", "steps", "dt", "rng"} <= set(parts.files):
+            raise ValidationError(f"{os.path.basename(path)} is not a file that Simulation.save wrote")
+        with parts:
+            held = [str(parts[f"s{k}"]) for k in range(len(parts.files)) if f"s{k}" in parts]
+            if held[: len(statistics)] != [str(s) for s in statistics]:
+                raise ValidationError(
+                    f"the file holds the statistics [{', '.join(held)}], and [{', '.join(map(str, statistics))}] are to be "
+                    "restored: pass the same kinds with the same options, in the same order"
+                )
             if parts["x"].shape != self.x.shape or not np.isclose(float(parts["dt"]), self.dt, rtol=1e-12):
                 raise ValidationError(
                     f"the file holds states of shape {parts['x'].shape} at step {float(parts['dt']):g}; this simulation has "
@@ -598,7 +672,7 @@ class Simulation:
             self.x, self.steps = np.array(parts["x"]), int(parts["steps"])
             self.rng.bit_generator.state = json.loads(str(parts["rng"]))
             for k, s in enumerate(statistics):
-                s.restore({name: parts[f"s{k}.{name}"] for name in s._keep if f"s{k}.{name}" in parts})
+                s.restore({name: parts[f"s{k}.{name}"] for name in s._keep})
         return self
 
 
@@ -640,7 +714,10 @@ def integrate(network, sigma="tanh", *, duration, start, times=None, rtol=1e-8, 
         raise NotApplicableError("integrate() is for one trial without noise; Simulation does the rest")
     if not np.isfinite(duration) or duration <= 0:
         raise ValidationError(f"duration must be a positive number, got {duration}")
-    times = np.linspace(0, duration, 201) if times is None else np.asarray(times, dtype=float)
+    times = np.linspace(0, duration, 201) if times is None else np.atleast_1d(np.asarray(times, dtype=float))
+    inside = times.ndim == 1 and times.size and np.isfinite(times).all() and times[0] >= 0 and times[-1] <= duration
+    if not inside or (np.diff(times) <= 0).any():
+        raise ValidationError(f"times must increase within [0, {duration:g}], the duration")
 
     def away(t, x):
         return _LIMIT - np.abs(x).max()
@@ -733,6 +810,8 @@ def step_error(sim: Simulation, duration: float, step: float | None = None, *, t
     True
     """
     step = sim.dt if step is None else float(step)
+    if not np.isfinite(duration):
+        raise ValidationError(f"duration must be a finite number, got {duration}")
     coarse, fine = _clone(sim, step, trials, 0), _clone(sim, step / 2, trials, 0)
     count = round(duration / step)
     if count < 4:

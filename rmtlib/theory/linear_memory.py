@@ -104,11 +104,13 @@ class LaguerreModes:
         r"""m(t): :math:`\sum_k\frac{\nu_k}{\epsilon+\nu_k}\psi_k(t)^2`, by the recursion of the Laguerre functions."""
         t, noise = _times(t, "t"), _noise(noise)
         x = self.rate * t
-        before, now = np.zeros_like(x), np.sqrt(self.rate) * np.exp(-x / 2)
+        before, now, log = np.zeros_like(x), np.full_like(x, np.sqrt(self.rate)), -x / 2  # psi = now exp(log): no underflow
         total, value, k = np.zeros_like(x), self.first, 0
         while value / noise > 1e-15:
-            total += value / (noise + value) * now**2
+            total += value / (noise + value) * (now * np.exp(log)) ** 2
             before, now = now, ((2 * k + 1 - x) * now - k * before) / (k + 1)
+            factor = np.where(np.abs(now) > 1e100, 1e-100, 1.0)
+            before, now, log = before * factor, now * factor, log - np.log(factor)
             value, k = value * self.ratio, k + 1
         return total
 

@@ -290,6 +290,8 @@ def _ellipse(sys: _Linear, left: float, right: float):
 
 def _invert(sys, t, s, kappa, mean, power, read, tol, pairs):
     """The double inverse Laplace transform on an ellipse, with its error; t and s 1-d."""
+    if not (np.isfinite(tol) and tol > 0):
+        raise ValidationError(f"tol must be a positive number, got {tol}")
     left, right = _ends(sys)
     if np.any(mean) and np.any(sys.M):
         reach = _mean_outliers(sys, right) - right
