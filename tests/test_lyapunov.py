@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import rmtlib as rmt
-from rmtlib.dynamics.lyapunov import lyapunov_exponents
+from rmtlib.dynamics.lyapunov import Lyapunov, lyapunov_exponents
 from rmtlib.dynamics.meanfield import mean_field
 from rmtlib.errors import ConvergenceError, ValidationError
 
@@ -38,10 +38,27 @@ def test_whole_spectrum_of_a_chaotic_network():
     assert found.exponents[0] > 0.05  # about 0.3; that of another run of the same network scatters by 0.05
     # the sum is the mean trace, up to the trapezoid between decompositions: the trace is read off every tenth step
     assert found.exponents.sum() == pytest.approx(found.mean_trace, rel=2e-3)
-    # one exponent is 0, along the motion
-    assert np.min(np.abs(found.exponents) / found.error) < 3  # the nearest of 150
-    assert 1 < found.dimension < 150
+    assert 5 < found.dimension < 30  # about 12
     assert found.entropy_rate == pytest.approx(found.exponents[found.exponents > 0].sum())
+
+
+def test_a_cycle_has_one_exponent_zero():
+    """Two units that rotate and saturate: along the cycle nothing grows, across it differences decay."""
+    net = rmt.Network(np.array([[2.0, -2.0], [2.0, 2.0]]))
+    found = lyapunov_exponents(net, count=2, duration=400, settle=50, progress=False)
+    assert abs(found.exponents[0]) < 2e-3  # a bounded quantity over 400 time units
+    assert found.exponents[1] < -0.2
+    assert found.exponents.sum() == pytest.approx(found.mean_trace, abs=1e-3)
+    assert found.dimension == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "exponents, dimension", [([-0.1, -1], 0), ([0.2, 0, -0.5, -1], 2.4), ([0.5, -0.25, -1], 2.25), ([0.3, -0.1], np.nan)]
+)
+def test_dimension_of_given_exponents(exponents, dimension):
+    e = np.array(exponents)
+    found = Lyapunov(e, np.full(e.size, 1e-6), np.zeros((10, e.size)), 0.0, np.zeros(1))
+    assert found.dimension == pytest.approx(dimension, nan_ok=True)
 
 
 def test_against_mean_field():

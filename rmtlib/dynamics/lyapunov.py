@@ -54,15 +54,21 @@ class Lyapunov:
 
     @property
     def dimension(self) -> float:
-        """Kaplan and Yorke's dimension; nan if the exponents computed do not suffice, 0 for a stable fixed point."""
-        total = np.cumsum(self.exponents)
-        if self.exponents[0] < 0:
+        """Kaplan and Yorke's dimension; nan if the exponents computed do not suffice, 0 for a stable fixed point.
+
+        A largest exponent that is zero within two errors counts as zero: a cycle has dimension 1.
+        """
+        exponents = self.exponents.copy()
+        if abs(exponents[0]) <= 2 * self.error[0] + 1e-9:
+            exponents[0] = 0.0
+        total = np.cumsum(exponents)
+        if exponents[0] < 0:
             return 0.0
         below = np.flatnonzero(total < 0)
         if not below.size:
             return float("nan")
         k = below[0]
-        return float(k + (total[k - 1] if k else 0.0) / abs(self.exponents[k]))
+        return float(k + (total[k - 1] if k else 0.0) / abs(exponents[k]))
 
     @property
     def entropy_rate(self) -> float:
