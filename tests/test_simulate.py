@@ -165,6 +165,14 @@ def test_interruption_loses_nothing():
 
 
 def test_ctrl_c_waits_for_the_end_of_the_step():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    try:
+        interrupted_run()
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def interrupted_run():
     class Press(Moments):
         def step(self, x, rate, dt):
             if self._tick == 36 and not pressed:
