@@ -385,7 +385,7 @@ class Whitening:
     Attributes
     ----------
     matrix : (n, n) ndarray
-        :math:`\Omega = D^{-1/2}(\ell-HW)\,C\,(\ell-HW)^{\mathsf T}D^{-1/2}`, D the strengths.
+        :math:`\Omega = K\,C\,K^{\mathsf T}` with :math:`K = D^{-1/2}(\ell-HW)`, D the strengths.
     floor : float
         :math:`1/\sqrt m`, what off-diagonal elements of m windows scatter by when the form is exact.
     """
