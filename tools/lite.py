@@ -115,7 +115,12 @@ def settings(path: Path, packages: list[str]) -> None:
         PLUGIN: {
             "pyodideUrl": "./static/pyodide/pyodide.mjs",
             "disablePyPIFallback": True,
-            "loadPyodideOptions": {"lockFileURL": "./static/pyodide/pyodide-lock.json", "packages": packages},
+            "loadPyodideOptions": {
+                "lockFileURL": "./static/pyodide/pyodide-lock.json",
+                "packages": packages,
+                # as in tools/execute.py: the order of sets decides how long sympy takes, from one minute to many
+                "env": {"HOME": "/home/pyodide", "PYTHONHASHSEED": "0"},
+            },
         }
     }
     path.write_text(json.dumps(config), encoding="utf-8")
