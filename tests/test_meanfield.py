@@ -51,6 +51,12 @@ def test_linear_units():
     assert m.lyapunov == pytest.approx(-0.4, abs=2e-3)  # a flat well in a box of 34 units: (pi/68)^2/2
 
 
+@pytest.mark.parametrize("g, noise", [(0.5, 1e-3), (0.9, 2e-3)])
+def test_weak_noise(g, noise):
+    """Linear: nu^2 / (2 sqrt(1 - g^2)), however small."""
+    assert mean_field(g, noise=noise).variance == pytest.approx(noise**2 / (2 * np.sqrt(1 - g**2)), rel=1e-3)
+
+
 def test_limits():
     assert mean_field(0.99).variance == 0
     assert mean_field(0.7).lyapunov == pytest.approx(-0.3)

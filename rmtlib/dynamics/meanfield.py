@@ -187,12 +187,13 @@ def mean_field(
         return float(potential(g, variance, variance, sigma, leak)) + noise**4 / 8
 
     # the energy starts at noise^4/8 >= 0 and ends negative: the largest root, from above
-    grid = np.geomspace(1e-5, 1e4, 200)
+    lowest = min(1e-5, 0.1 * noise**2 / leak) if noise else 1e-5  # with noise the variance is at least nu^2/2 leak
+    grid = np.geomspace(lowest, 1e4, 200)
     heights = np.array([energy(v) for v in grid])
     if heights[-1] >= 0:
         raise ConvergenceError(f"no stationary state at g = {g:g}: {sigma.name} grows too fast for the leak {leak:g}", None)
     change = np.flatnonzero((heights[:-1] > 0) & (heights[1:] <= 0))
-    if not change.size:  # silent, or so little activity that it does not count
+    if not change.size:  # silent, or without noise a variance below 1e-5
         quiet = np.linspace(0, 10 / leak, points)
         slope = float(sigma.slope(np.zeros(1))[0])
         return MeanField(
@@ -224,7 +225,7 @@ def mean_field(
         return d, _at(series, d / variance), _at(slopes, d / variance)
 
     lags = np.linspace(0, time[-1], points)
-    fine = np.linspace(0, time[-1], max(points, 2 * int(time[-1] / 0.04 * leak) + 1))
+    fine = np.linspace(0, time[-1], max(points, min(2 * int(time[-1] / 0.04 * leak) + 1, 20_001)))  # near g = 1 all is slow
     d, rates, well = on(fine)
     coupling = g * _mean(sigma.slope, 0.0, variance)
     return MeanField(
