@@ -11,12 +11,11 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 from scipy import stats
-from scipy.optimize import brentq
 from tqdm import tqdm
 
 import rmtlib as rmt
+from rmtlib.theory.edge import own_edge
 
 SIZES, SAMPLES = (250, 500, 1000, 2000, 4000), 128
 
@@ -31,28 +30,6 @@ def ensembles():
     }
 
 
-def spectral_radius(matrix, weight, sweeps=400):
-    """Of matrix times diag(weight), both non-negative, by power iteration."""
-    vector, value = np.ones(len(weight)), 0.0
-    for _ in range(sweeps):
-        image = matrix @ (weight * vector)
-        new = np.linalg.norm(image) / np.linalg.norm(vector)
-        vector = image / np.linalg.norm(image)
-        if abs(new - value) < 1e-8 * new:
-            break
-        value = new
-    return new
-
-
-def own_edge(net, low, high):
-    square = net.weights.multiply(net.weights).tocsr()
-
-    def excess(x):
-        return spectral_radius(square, net.gain**2 / (net.leak + x * net.tau) ** 2) - 1
-
-    return brentq(excess, low, high, xtol=1e-6)
-
-
 def main():
     out = {"samples": SAMPLES, "ensembles": {}}
     for name, ens in ensembles().items():
@@ -63,7 +40,7 @@ def main():
             for seed in tqdm(range(SAMPLES), desc=f"{name}, n = {n}", file=sys.stderr):
                 net = ens.sample(n, seed=seed)
                 value = rmt.leading_eigenvalues(net, k=2)[0]
-                own = own_edge(net, edge - 0.45, edge + 1.5)
+                own = own_edge(net, xtol=1e-7)
                 rows.append([round(float(v), 6) for v in (value.real, abs(value.imag), own)])
             table["sizes"][str(n)] = rows
         out["ensembles"][name] = table

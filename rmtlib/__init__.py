@@ -66,6 +66,23 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(["Solution", "Status"], "solve"),
     **dict.fromkeys(["FitResult", "fit"], "fitting"),
     **dict.fromkeys(["Report", "report"], "reporting"),
+    **dict.fromkeys(
+        [
+            "covariance_cdf",
+            "covariance_density",
+            "covariance_dimension",
+            "covariance_eigenvalues",
+            "covariance_moments",
+            "covariance_outliers",
+            "covariance_support",
+        ],
+        "theory.covariance",
+    ),
+    **dict.fromkeys(["equal_time_variance", "mean_squared_response", "power_spectrum"], "theory.transients"),
+    "memory_curve": "theory.linear_memory",
+    "mean_field": "dynamics.meanfield",
+    "lyapunov_exponents": "dynamics.lyapunov",
+    "Simulation": "dynamics.simulate",
     **dict.fromkeys(["Marginality", "Sensitivities", "marginality", "sensitivities"], "theory.sensitivity"),
     **dict.fromkeys(
         [

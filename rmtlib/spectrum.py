@@ -379,8 +379,8 @@ def numerical_abscissa(x: Any) -> float:
 
     Parameters
     ----------
-    x : Network, or (n, n) real matrix
-        A matrix is itself the Jacobian J.
+    x : Network, (n, n) real matrix, or Ensemble
+        A matrix is itself the Jacobian J. For an Ensemble: :func:`rmtlib.theory.transients.numerical_abscissa`.
 
     Returns
     -------
@@ -398,6 +398,10 @@ def numerical_abscissa(x: Any) -> float:
     >>> round(numerical_abscissa([[-1.0, 4.0], [0.0, -1.0]]), 12)
     1.0
     """
+    if hasattr(x, "populations"):
+        from .theory.transients import numerical_abscissa as of_law
+
+        return of_law(x)
     net = _network(x, "numerical_abscissa")
     if net.n <= _DENSE_SIZE or not net.is_sparse:
         jacobian = _dense(net, "numerical_abscissa")

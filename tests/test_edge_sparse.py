@@ -6,6 +6,7 @@ from scipy import stats
 
 import rmtlib as rmt
 from rmtlib.theory import multiplicity
+from rmtlib.theory.edge import own_edge
 
 NORMAL = stats.norm(0, 1)
 
@@ -289,3 +290,34 @@ def test_outliers_of_sparse_networks():
         tops = np.array([rmt.leading_eigenvalues(ens.sample(n, seed=s), 1)[0] for s in range(4)])
         # the sum of 2000 units' synapses scatters by sqrt(c <w^2> / n)
         assert abs(tops.mean() - found[0]) < 4 * np.sqrt(ens.input_variance().sum() / n)
+
+
+# --- the edge of one network ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("degree", [1.3, 3.0, 8.0])  # 1.3: a few cycles, far below freezing
+def test_own_edge_against_dense_linear_algebra(degree):
+    tau, gain = stats.uniform(0.5, 1.5), stats.uniform(0.3, 0.7)
+    ens = rmt.oriented_sparse(degree, stats.norm(0, 3 * degree**-0.5), tau=tau, gain=gain)
+    for seed in range(4):
+        net = ens.sample(200, seed=seed)
+        x = own_edge(net)
+        matrix = net.weights.toarray() ** 2 * (net.gain / (net.leak + x * net.tau)) ** 2
+        # xtol 1e-8, times the derivative of the radius, of order 10
+        assert np.max(np.abs(np.linalg.eigvals(matrix))) == pytest.approx(1, abs=1e-6)
+        assert x > np.max(-net.leak / net.tau)
+
+
+def test_own_edge_is_the_edge_of_a_large_network():
+    ens = rmt.oriented_sparse(20.0, stats.norm(0, 20**-0.5), tau=stats.uniform(0.5, 1.5))
+    edge = rmt.spectral_abscissa(ens, parts=("bulk",))
+    own = [own_edge(ens.sample(4000, seed=seed)) - edge for seed in range(4)]
+    assert abs(np.mean(own)) < 5e-3  # a spread of 0.2/sqrt(n) = 0.003 each
+
+
+def test_own_edge_refuses():
+    chain = rmt.Network(np.diag(np.ones(9), -1))
+    with pytest.raises(rmt.NotApplicableError, match="cycles"):
+        own_edge(chain)
+    with pytest.raises(rmt.ValidationError, match="takes a Network"):
+        own_edge(rmt.ginibre())

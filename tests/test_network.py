@@ -1046,3 +1046,13 @@ def test_snippets_for_trained_networks():
     space = {"params": {"recurrent": jnp.asarray(w), "tau": jnp.ones(5)}, "rmt": rmt, "np": np, "slope": jnp.ones(5)}
     exec(jax_code, space)
     assert np.allclose(space["net"].weights, w.T, atol=1e-6)
+
+
+def test_every_public_name_and_module_is_found():
+    for name in rmt.__all__:
+        assert getattr(rmt, name).__module__.startswith("rmtlib.")
+    for package in (rmt.theory, rmt.dynamics, rmt.symbolic, rmt.training):
+        for name in package._MODULES:
+            assert getattr(package, name).__name__ == f"{package.__name__}.{name}"
+        with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+            _ = package.nothing

@@ -299,13 +299,16 @@ def test_propagator_norm_overflows_to_infinity(recwarn):
         "eigenvectors",
         "ipr",
         "leading_eigenvalues",
-        "numerical_abscissa",
         "overlaps",
     ],
 )
 def test_an_ensemble_is_no_matrix(name):
     with pytest.raises(NotApplicableError, match=rf"{name}: an Ensemble is a law .* {name}\(ens.sample\(n, seed"):
         getattr(rmt, name)(rmt.ginibre())
+
+
+def test_the_numerical_abscissa_of_a_law():
+    assert rmt.numerical_abscissa(rmt.ginibre(0.7, leak=1.0)) == pytest.approx(0.7 * 2**0.5 - 1, abs=1e-8)
 
 
 def test_an_ensemble_has_no_pseudospectrum():

@@ -1,5 +1,7 @@
 """The equations of the book as sympy objects; importable with sympy alone."""
 
+from importlib import import_module
+
 from . import derivation as derivation
 from . import equations as equations
 from . import functional as functional
@@ -35,3 +37,22 @@ __all__ = [
     *_sparse_edge,
     *_hermitian,
 ]
+
+# The other questions have modules of their own, loaded when first named.
+_MODULES = (
+    "covariance",
+    "hebbian",
+    "memory",
+    "memory_edge",
+    "transients",
+)
+
+
+def __getattr__(name: str):
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

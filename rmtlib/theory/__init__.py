@@ -511,3 +511,19 @@ def spectral_abscissa(x, parts: Iterable[str] = ("bulk", "bar", "outliers"), n=N
         if found.size:
             best = max(best, float(found.real.max()) / edge.sys.scale)
     return float(best)
+
+# The other questions have modules of their own, loaded when first named.
+_MODULES = (
+    "cavity", "covariance", "divergence", "exact", "hebbian", "hermitian", "linear_memory", "memory", "multiplicity",
+    "periphery", "population_dynamics", "saddle", "sensitivity", "single_defect", "transients",
+)  # fmt: skip
+
+
+def __getattr__(name: str):
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

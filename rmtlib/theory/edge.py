@@ -20,14 +20,17 @@ Phys. Rev. E 91, 012820 (2015), eq. (2.6); Rajan and Abbott, Phys. Rev. Lett. 97
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import scipy.sparse as sp
+from scipy.optimize import brentq, minimize_scalar
+from scipy.sparse.linalg import ArpackError, eigs
 
-from ..errors import ConvergenceError, NotApplicableError
+from ..errors import ConvergenceError, NotApplicableError, ValidationError
 from ..laws import Independent
+from ..network import Network
 from ..solve import bracketed_root
 from .dense import System, outside_theta, split_tau, theta_newton
 
-__all__ = ["EdgeFunction"]
+__all__ = ["EdgeFunction", "own_edge"]
 
 _LEVELS = (12, 24, 48, 96, 192)
 _SPLIT = (40, 80, 160, 320)
@@ -679,3 +682,86 @@ def _continue_outliers(edge, start):
             z = _secant(lambda s: _determinant(sys, s, 40, _theta_at(sys, complex(s), 40, 1.0)), z, 1e-11)
         out.append(z)
     return np.array(out, complex).ravel()
+
+
+# --- the edge of one network ---------------------------------------------------------------------------
+
+
+def own_edge(net: Network, xtol: float = 1e-8) -> float:
+    r"""Rightmost point of the edge that one network has by itself, from its own weights, timescales and gains.
+
+    .. math:: \varrho\big(K^{net}(x)\big) = 1, \qquad K^{net}_{ij}(x) = \frac{W_{ij}^2 h_j^2}{(leak + x\tau_j)^2},
+              \qquad x > \max_j (-leak/\tau_j),
+
+    the cavity equations of the network linearised around ``X = Y = 0``. Nothing is averaged: where
+    :func:`rmtlib.spectral_abscissa` of an ensemble uses variances, this uses the squares of the weights at hand.
+    Answers from the target (reciprocal pairs with correlated weights) are not taken into account.
+
+    Parameters
+    ----------
+    net : Network
+    xtol : float
+        Absolute error of x, in units of 1/tau.
+
+    Returns
+    -------
+    float
+        In the unit of the Jacobian, 1/tau.
+
+    Raises
+    ------
+    NotApplicableError
+        The spectral radius is below 1 everywhere right of the bar, as for a network without cycles.
+    ConvergenceError
+        The Arnoldi iteration for the spectral radius failed.
+
+    Source: theory chapter "Finite size"; the matrix is that of Neri and Metz, Phys. Rev. Lett. 117, 224101 (2016).
+
+    Examples
+    --------
+    A ring, whose eigenvalues w exp(2 pi i k/n) - 1 reach w - 1:
+
+    >>> import numpy as np
+    >>> import rmtlib as rmt
+    >>> from rmtlib.theory.edge import own_edge
+    >>> print(round(own_edge(rmt.Network(0.8 * np.roll(np.eye(50), 1, axis=0))), 6))
+    -0.2
+    """
+    if not isinstance(net, Network):
+        raise ValidationError(f"own_edge takes a Network, got {type(net).__name__}; an Ensemble has spectral_abscissa")
+    square = sp.csr_array(net.weights)
+    square = square.multiply(square).tocsr()
+    pole = np.max(-net.leak / net.tau)
+
+    def excess(x):
+        return _perron(square @ sp.diags_array(net.gain**2 / (net.leak + x * net.tau) ** 2)) - 1
+
+    scale = 1 / net.tau.max()
+    step, low = scale, None
+    while excess(pole + step) > 0:
+        low, step = pole + step, 2 * step
+    if low is None:
+        high, step = pole + step, 0.5 * step
+        while excess(pole + step) < 0:
+            high, step = pole + step, 0.5 * step
+            if step < 1e-6 * scale:
+                raise NotApplicableError(
+                    "the spectral radius of W_ij^2 h_j^2/(leak + x tau_j)^2 stays below 1 right of the bar: too few or "
+                    "too weak cycles for a cloud that reaches beyond it"
+                )
+        low = pole + step
+    else:
+        high = pole + step
+    return float(brentq(excess, low, high, xtol=xtol))
+
+
+def _perron(matrix) -> float:
+    """Spectral radius of a sparse matrix with entries >= 0: its rightmost eigenvalue."""
+    n = matrix.shape[0]
+    if n <= 32:
+        return float(np.max(np.abs(np.linalg.eigvals(matrix.toarray()))))
+    try:  # the start is positive, as the eigenvector is
+        values = eigs(matrix, 1, which="LR", v0=np.ones(n), tol=1e-11, return_eigenvectors=False)
+    except ArpackError as error:
+        raise ConvergenceError(f"Arnoldi iteration for a spectral radius did not converge: {error}") from None
+    return float(values[0].real)
