@@ -1,4 +1,4 @@
-"""Covariances of simulated nonlinear networks against the linear form: data/nonlinear.json. About eight minutes on one thread.
+"""Covariances of simulated nonlinear networks against the linear form: data/nonlinear.json. Half an hour on one thread.
 
     python data/nonlinear.py
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from tqdm import tqdm
 
 from rmtlib.dynamics.activations import activation, shifted
 from rmtlib.dynamics.covariance import (
@@ -27,6 +28,7 @@ from rmtlib.dynamics.covariance import (
 from rmtlib.dynamics.simulate import Moments, Simulation, Windows
 
 STEP = 0.05
+NETWORKS = (100, 12), (200, 8), (400, 5)  # size, how many
 
 
 def couplings(n, seed):
@@ -78,12 +80,14 @@ def main():
         case(sigma, g, 1.0, 100, 2, 20_000, 30.0, 200)
         for sigma, g in (("tanh", 1.2), (shifted("tanh", 0.7), 1.2), ("relu", 0.9))
     ]
-    rows["sizes"] = []
-    for noise, strengths, length in ((1.0, (0.6, 1.2, 1.8, 2.5), 30.0), (0.0, (1.5, 2.0, 3.0), 60.0)):
-        for g in strengths:
-            for n, networks in ((100, 3), (200, 2), (400, 1)):
-                for seed in range(networks):
-                    rows["sizes"].append(case("tanh", g, noise, n, 10 + seed, 1600, length, 50, equal_time=True))
+    cases = [
+        ("tanh", g, noise, n, 10 + seed, 1600, length, 50)
+        for noise, strengths, length in ((1.0, (0.6, 1.2, 1.8, 2.5), 30.0), (0.0, (1.5, 2.0, 3.0), 60.0))
+        for g in strengths
+        for n, networks in NETWORKS
+        for seed in range(networks)
+    ]
+    rows["sizes"] = [case(*c, equal_time=True) for c in tqdm(cases, desc="networks")]
     path = Path(__file__).with_suffix(".json")
     path.write_text(json.dumps(rounded(rows)).replace("}, {", "},\n{") + "\n", encoding="utf-8")
 
