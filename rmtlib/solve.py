@@ -140,6 +140,24 @@ class Solution(np.lib.mixins.NDArrayOperatorsMixin):
         return f"Solution({shown}, error<={worst:.1e}, {state}, method={self.method!r})"
 
 
+class PointSum:
+    """What classes of units contribute to ``count`` points: values, errors and iterations add up, the worst residual and
+    status stay."""
+
+    def __init__(self, count: int):
+        self.value, self.error = np.zeros(count, complex), np.zeros(count)
+        self.residual, self.iterations = np.zeros(count), np.zeros(count, int)
+        self.status = np.full(count, int(Status.CONVERGED))
+
+    def add(self, rows, value, error, residual, iterations, status) -> None:
+        """One class at the points ``rows`` (an index or slice)."""
+        self.value[rows] += value
+        self.error[rows] += error
+        self.residual[rows] = np.maximum(self.residual[rows], residual)
+        self.iterations[rows] += iterations
+        self.status[rows] = np.maximum(self.status[rows], status)
+
+
 def finish(solution: Solution, throw: bool) -> Solution:
     """Return ``solution``; if a point failed and ``throw``, raise ``ConvergenceError`` carrying it."""
     if throw and not solution.ok:

@@ -45,7 +45,7 @@ from scipy.special import loggamma
 from ..ensemble import Ensemble, Synapses
 from ..errors import NotApplicableError
 from ..laws import Continuous, Discrete, Independent, Mixture
-from ..solve import Solution, Status, _gmres, anderson, newton_krylov
+from ..solve import PointSum, Solution, Status, _gmres, anderson, newton_krylov
 from . import dense as _dense
 from .edge import EdgeFunction, _root
 
@@ -812,17 +812,7 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
     _, first, which = np.unique(_rounded(upper), return_index=True, return_inverse=True)
     scaled = upper[first] * sys.scale
     count = len(scaled)
-    value, error = np.zeros(count, complex), np.zeros(count)
-    residual, iterations = np.zeros(count), np.zeros(count, int)
-    status = np.full(count, int(Status.CONVERGED))
-
-    def add(rows, part):
-        value[rows] += part[0]
-        error[rows] += part[1]
-        residual[rows] = np.maximum(residual[rows], part[2])
-        iterations[rows] += part[3]
-        status[rows] = np.maximum(status[rows], part[4])
-
+    total = PointSum(count)
     edge = EdgeFunction(sys, [pop.joint for pop in ens.populations])
     for cls in classes:
         inside = np.zeros(count, bool)
@@ -842,19 +832,20 @@ def solve(ens: Ensemble, z, quantity: str, eta: complex = 0.0, tol: float | None
                 again = np.flatnonzero(got.status == Status.NOT_CONVERGED)
                 for k in again[: _RETRIES if len(rows) > 1 else 0]:
                     got.replace(k, _solve_class(cls, scaled[rows[[k]]], quantity, tol, patient=True))
-            add(rows, (got.value, got.error, got.residual, got.iterations, got.status))
-        status[infinite] = Status.SINGULAR
+            total.add(rows, got.value, got.error, got.residual, got.iterations, got.status)
+        total.status[infinite] = Status.SINGULAR
         rows = np.flatnonzero(~inside)
         if rows.size and quantity == "resolvent":
             for k in cls.members:
-                add(rows, _dense._refine(sys, np.array([k]), scaled[rows], "resolvent", 0.0, tol, False))
+                total.add(rows, *_dense._refine(sys, np.array([k]), scaled[rows], "resolvent", 0.0, tol, False))
     if quantity == "resolvent":
         for k in sys.trivial:
-            add(slice(None), _dense._refine(sys, np.array([k]), scaled, "resolvent", 0.0, tol, False))
+            total.add(slice(None), *_dense._refine(sys, np.array([k]), scaled, "resolvent", 0.0, tol, False))
+    value, error, status = total.value, total.error, total.status
     lost = ~np.isfinite(value)
     value[lost], status[lost] = 0.0, Status.SINGULAR
     unit = sys.scale if quantity == "resolvent" else sys.scale**2
     singular = status == Status.SINGULAR
     value, error = np.where(singular, np.inf, value * unit), np.where(singular, np.inf, error * unit)
     value = value.real[which] if quantity == "density" else np.where(z.imag < 0, value[which].conj(), value[which])
-    return Solution(value, error[which], residual[which], iterations[which], status[which], "saddle")
+    return Solution(value, error[which], total.residual[which], total.iterations[which], status[which], "saddle")

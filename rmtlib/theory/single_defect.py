@@ -34,7 +34,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import NotApplicableError
-from ..solve import Solution, Status
+from ..solve import PointSum, Solution, Status
 from . import dense as _dense
 from . import saddle as _saddle
 from .edge import EdgeFunction
@@ -67,39 +67,30 @@ def solve(x, z, quantity="resolvent", eta=0.0, tol=1e-8, n=None) -> Solution:
     flat = np.asarray(z, complex).ravel()
     flip = flat.imag < 0
     points = np.where(flip, flat.conj(), flat) * sys.scale
-    count = len(points)
-    value, error, residual = np.zeros(count, complex), np.zeros(count), np.zeros(count)
-    iterations, status = np.zeros(count, int), np.zeros(count, int)
-
-    def add(rows, part):
-        value[rows] += part[0]
-        error[rows] += part[1]
-        residual[rows] = np.maximum(residual[rows], part[2])
-        iterations[rows] += part[3]
-        status[rows] = np.maximum(status[rows], part[4])
-
+    total = PointSum(len(points))
     edge = EdgeFunction(sys, [pop.joint for pop in x.populations])
     for cls in classes:
         atom = cls.on_atom(points)
         inside = edge.of_class(cls.members, points, 1e-10) > 1
         rows = np.flatnonzero(inside & ~atom)
         if rows.size:
-            add(rows, _solve_class(cls, points[rows], quantity, tol))
-        status[atom] = Status.SINGULAR
+            total.add(rows, *_solve_class(cls, points[rows], quantity, tol))
+        total.status[atom] = Status.SINGULAR
         rows = np.flatnonzero(~inside)
         if rows.size and quantity == "resolvent":
             for k in cls.members:
-                add(rows, _dense._refine(sys, np.array([k]), points[rows], "resolvent", 0.0, tol, False))
+                total.add(rows, *_dense._refine(sys, np.array([k]), points[rows], "resolvent", 0.0, tol, False))
     if quantity == "resolvent":
         for k in sys.trivial:
-            add(slice(None), _dense._refine(sys, np.array([k]), points, "resolvent", 0.0, tol, False))
+            total.add(slice(None), *_dense._refine(sys, np.array([k]), points, "resolvent", 0.0, tol, False))
+    value, error, status = total.value, total.error, total.status
     bad = (status == Status.SINGULAR) | ~np.isfinite(value)
     unit = sys.scale if quantity == "resolvent" else sys.scale**2
     value = np.where(flip, value.conj(), value) * unit
     value[bad], error[bad], status[bad] = np.inf, np.inf, Status.SINGULAR
     if quantity == "density":
         value = value.real
-    return Solution(value, error * unit, residual, iterations, status, "single-defect")
+    return Solution(value, error * unit, total.residual, total.iterations, status, "single-defect")
 
 
 def _solve_class(cls, z, quantity, tol):
