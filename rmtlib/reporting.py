@@ -63,6 +63,7 @@ import scipy.linalg as la
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.optimize import brentq
+from scipy.sparse import csgraph
 from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 from tqdm import tqdm
 
@@ -348,8 +349,15 @@ class _Job:
             )  # fmt: skip
         if core < net.n and weights.nnz:
             self.warn(
-                "acyclic part", f"{net.n - core} of {net.n} units lie on no cycle of synapses. Each contributes an eigenvalue of exactly "
-                "-leak/tau; together they form the bar. A dense eigenvalue routine blurs them: here they are taken from the components.", level="note"
+                "acyclic part", f"{net.n - core} of {net.n} units lie on no cycle through others. Each contributes one eigenvalue exactly, -leak/tau, or "
+                "(-leak + W_ii h_i)/tau where it has an autapse; the former make the bar. A dense eigenvalue routine blurs them: here they are "
+                "taken from the components.", level="note"
+            )  # fmt: skip
+        pieces = np.bincount(csgraph.connected_components(pattern, directed=False)[1])
+        if np.sum(pieces > 1) > 1:
+            self.warn(
+                "pieces", f"The network falls into {int(np.sum(pieces > 1))} pieces that share no synapse (of {', '.join(map(str, np.sort(pieces)[::-1][:3]))} "
+                "units, and so on): it is several networks, each with a spectrum of its own. One fitted law mixes them; report them one by one."
             )  # fmt: skip
         return {
             "n": net.n, "synapses": int(weights.nnz), "mean_degree": mean, "leak": net.leak,
@@ -562,7 +570,8 @@ class _Job:
             row = {
                 "eigenvalue": value, "memory_time": -1 / value.real if value.real < 0 else None,
                 "period": 2 * np.pi / abs(value.imag) if value.imag else None,
-                "participation": None, "on_bar": bool(value.imag == 0 and np.any(self.simple == value.real)),
+                "participation": None,
+                "on_bar": bool(value.imag == 0 and np.any(self.simple == value.real) and np.any(-net.leak / net.tau == value.real)),
                 "shares": dict.fromkeys(self.groups), "units": [],
             }  # fmt: skip
             if vector is not None:
@@ -633,9 +642,19 @@ class _Job:
                 "frozen", f"The mean degree {done['freezing']['degree']:.3g} lies below the freezing degree {done['freezing']['freezing_degree']:.3g}: the "
                 "edge from second moments is made by rare paths that a typical network does not have, and eigenvalues end further inside."
             )  # fmt: skip
+        near = done["marginality"]
+        if near["status"] == "ok" and near["outlier_margin"] is not None and near["outlier_margin"] < (near["margin"] or np.inf):
+            self.warn(
+                "outlier", f"An isolated eigenvalue of the mean weights goes ahead of the bulk: it reaches the imaginary axis at "
+                f"{near['outlier_margin']:.4g} times all weights, the bulk at {near['margin'] or np.inf:.4g}. Marginal values and sensitivities "
+                "of single parameters are those of the bulk."
+            )  # fmt: skip
         core = abscissa.get("core") if abscissa["status"] == "ok" else None
-        if core and core["pvalue"] is not None and core["pvalue"] < 0.05 and np.isfinite(core["exact"] or np.nan):
+        if core and core["pvalue"] is not None and np.isfinite(core["exact"] or np.nan):
             side = "right" if core["above"] < core["samples"] / 2 else "left"
+            # a rank among few samples cannot be rare: then the distance in standard deviations decides
+            far = core["samples"] >= 10 and core["sd"] and abs(core["exact"] - core["mean"]) > 4 * core["sd"]
+        if core and core["pvalue"] is not None and np.isfinite(core["exact"] or np.nan) and (core["pvalue"] < 0.05 or far):
             self.warn(
                 "structure", f"The rightmost eigenvalue of the core lies further {side} than in nearly all of {core['samples']} networks "
                 "sampled from the fitted law: the matrix has structure that these laws do not know of."

@@ -378,7 +378,7 @@ def _network(data: dict[str, Any], job: Any) -> str:
     unit = f" ({escape(data['time_unit'])})" if data["time_unit"] else ""
     text = _p(
         f"{_count(net['n'], 'unit')} and {_count(net['synapses'], 'synapse')}: a unit receives {number(net['mean_degree'])} on average. "
-        f"{_count(net['core'], 'unit lies', 'units lie')} on cycles of synapses; any other contributes exactly −leak/τ. The "
+        f"{_count(net['core'], 'unit lies', 'units lie')} on cycles of synapses; any other contributes exactly −leak/τ (with an autapse: (−leak + W<sub>ii</sub>h)/τ). The "
         f"variance of in-degrees is {_times(net['degree_variance']['in'])} that of a random graph of this mean degree, of out-degrees {_times(net['degree_variance']['out'])}. "
         f"{_count(net['reciprocal_pairs'], 'pair')} of units {'is' if net['reciprocal_pairs'] == 1 else 'are'} connected both ways."
     )
@@ -480,7 +480,10 @@ def _marginality(data: dict[str, Any], job: Any) -> str:
         words.append(f"At z = 0 the edge function is <i>ρ</i>(K(0)) = {number(edge)}; it is 1 where the bulk touches the imaginary axis.")
     if margin is not None:
         change = "stronger" if margin > 1 else "weaker"
-        words.append(f"All weights {number(margin)} times as strong ({share(abs(margin - 1))} {change}) make the fitted law marginal.")
+        words.append(f"All weights {number(margin)} times as strong ({share(abs(margin - 1))} {change}) make the bulk of the fitted law marginal.")
+    ahead = found.get("outlier_margin")
+    if ahead is not None and (margin is None or ahead < margin):
+        words.append(f"<b>At {number(ahead)} times, before the bulk, an isolated eigenvalue of its mean weights is marginal.</b> The table is about the bulk.")
     if found.get("memory_time") is not None:
         words.append(f"The memory time of its bulk, −1/abscissa, is {number(found['memory_time'])}{unit}.")
     if data["freezing"].get("frozen"):
@@ -496,13 +499,13 @@ def _marginality(data: dict[str, Any], job: Any) -> str:
         percent = "–" if relative is None else f"{'+' if relative > 0 else ''}{share(relative)}".replace("-", "−")
         rows.append([parameter(change["parameter"]), number(change["value"]), number(change["marginal"]), percent])
     if rows:
-        out += "<h3>Which single change makes it marginal</h3>"
+        out += "<h3>Which single change makes the bulk marginal</h3>"
         if found["nearest"]:
             out += _p(f"The smallest relative change is that of <b>{parameter(found['nearest'])}</b>.")
         out += _table(["parameter", "now", "marginal at", "relative change"], rows)
     if never:
         words = "; ".join(f"{', '.join(names)} ({escape(reason)})" if reason else ", ".join(names) for reason, names in never.items())
-        out += _p(f"Not one of these alone makes it marginal: {words}.", "small")
+        out += _p(f"Not one of these alone makes the bulk marginal: {words}.", "small")
     return out
 
 
@@ -605,7 +608,7 @@ def _lede(data: dict[str, Any]) -> str:
     if core and core["exact"] is not None and core["fitted"] is not None:
         text += f" Units on cycles reach {number(core['exact'])}; a random network of the same statistics, {number(core['fitted'])}"
         text += f" (sampled networks: {number(core['mean'])} ± {number(core['sd'], 2)})." if core["sd"] is not None else "."
-    margin = data["marginality"].get("margin")
+    margin = data["marginality"].get("first")
     if margin is not None and not data["freezing"].get("frozen"):
         text += f" All weights {number(margin)} times as strong would make that law marginal."
     return _p(text, "lede")
@@ -620,8 +623,10 @@ def _facts(data: dict[str, Any]) -> str:
         core = data["abscissa"]["core"]
         if core["fitted"] is not None:
             cards.append(("edge of the fitted law", number(core["fitted"]), f"± {number(core['error'], 2)}" if core["error"] else ""))
-    if data["marginality"].get("margin") is not None and not data["freezing"].get("frozen"):
-        cards.append(("weights, to be marginal", f"× {number(data['marginality']['margin'])}", ""))
+    near = data["marginality"]
+    if near.get("first") is not None and not data["freezing"].get("frozen"):
+        bulk = f"bulk: × {number(near['margin'])}" if near["margin"] is None or near["first"] < near["margin"] else ""
+        cards.append(("weights, to be marginal", f"× {number(near['first'])}", bulk))
     body = "".join(f"<div><dt>{label}</dt><dd>{value}</dd><small>{extra}</small></div>" for label, value, extra in cards)
     return f'<dl class="facts">{body}</dl>'
 

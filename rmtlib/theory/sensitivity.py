@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 
 from ..ensemble import Ensemble
 from ..errors import NotApplicableError, ValidationError
@@ -135,8 +136,12 @@ class Marginality:
         The single parameter with the smallest relative change, the common scales left out.
     wiring : str
     outlier : complex or None
-        The rightmost isolated eigenvalue, if it lies to the right of the bulk: the network is then unstable, or becomes so, before
-        the numbers above say.
+        The rightmost isolated eigenvalue, if it lies to the right of the bulk.
+    outlier_margin : float
+        The smallest factor on all weights at which an isolated eigenvalue reaches the imaginary axis; ``inf`` if none does. Where it is
+        below `margin`, the network becomes unstable before the bulk does, and the changes above are too large.
+    first : float
+        The smaller of both margins.
     """
 
     edge_at_zero: float
@@ -146,6 +151,11 @@ class Marginality:
     changes: tuple[Change, ...]
     wiring: str = "degree"
     outlier: complex | None = None
+    outlier_margin: float = np.inf
+
+    @property
+    def first(self) -> float:
+        return min(self.margin, self.outlier_margin)
 
     @property
     def nearest(self) -> Change | None:
@@ -171,6 +181,8 @@ class Marginality:
             "memory_time": self.memory_time if np.isfinite(self.memory_time) else None,
             "wiring": self.wiring,
             "outlier": None if self.outlier is None else [self.outlier.real, self.outlier.imag],
+            "outlier_margin": self.outlier_margin if np.isfinite(self.outlier_margin) else None,
+            "first": self.first if np.isfinite(self.first) else None,
             "nearest": None if near is None else near.parameter,
             "parameters": [vars(row) for row in self.changes],
         }
@@ -183,6 +195,8 @@ class Marginality:
         if self.outlier is not None:
             place = f"{self.outlier.real:.6g}" + (f" ± {abs(self.outlier.imag):.6g}i" if self.outlier.imag else "")
             lines.insert(1, f"this is the bulk; an outlier of the mean weights lies to its right, at {place}")
+        if self.outlier_margin < self.margin:
+            lines.insert(1, f"an outlier of the mean weights is marginal before the bulk: at {self.outlier_margin:.6g} times all weights")
         for row in self.changes:
             end = f"{'never':>14}  {row.reason}" if row.marginal is None else f"{row.marginal:>14.6g}"
             if row.relative is not None:
@@ -620,7 +634,8 @@ def marginality(ens: Ensemble, n: int | None = None, wiring: str = "degree") -> 
     them will do. A fraction is a root of the polynomial ``det(1 - K(0))`` in it. Timescales are not in ``K(0)``: never.
 
     This is the bulk. Outliers of the mean weights, see :func:`~rmtlib.theory.outliers`, may reach the imaginary axis before it: `outlier` names
-    one that lies further right than the bulk.
+    one that lies further right than the bulk, `outlier_margin` is the factor on all weights that makes one marginal, from
+    ``det(1 - s M <h/(leak + i omega tau)>) = 0``.
 
     Parameters
     ----------
@@ -733,7 +748,40 @@ def marginality(ens: Ensemble, n: int | None = None, wiring: str = "degree") -> 
     memory = -1 / alpha if alpha < 0 else np.inf
     ahead = find_outliers(EdgeFunction(sys, laws)) / sys.scale  # rightmost first
     outlier = complex(ahead[0]) if ahead.size and ahead[0].real > alpha else None
-    return Marginality(radius, float(margin), float(alpha), float(memory), tuple(rows), wiring, outlier)
+    return Marginality(radius, float(margin), float(alpha), float(memory), tuple(rows), wiring, outlier, _outlier_margin(sys))
+
+
+def _outlier_margin(sys):
+    """Smallest s > 0 for which ``det(1 - s M <h/(leak + i omega tau)>) = 0`` at some real omega: 1/s is an eigenvalue that is real."""
+    if not np.any(sys.mean):
+        return np.inf
+    rules = [sys.tau_rule(b, 192) for b in range(len(sys.fractions))]
+
+    def values(omega):
+        average = np.stack([(w * h / (sys.leak + 1j * np.multiply.outer(omega, tau))).sum(-1) for tau, w, h, _ in rules], -1)
+        return np.linalg.eigvals(sys.mean * average[..., None, :])
+
+    still = values(np.zeros(1))[0]
+    found = [v.real for v in still if v.real > 0 and abs(v.imag) <= 1e-12 * abs(v)]
+    if len(sys.fractions) > 1:  # one population alone has no oscillating outlier: the imaginary part of its average has one sign
+        omega = sys.leak * np.geomspace(1e-4, 1e4, 1600)
+        branches = values(omega)
+        for k in range(1, len(omega)):  # each eigenvalue continued from one frequency to the next
+            left = list(range(branches.shape[1]))
+            order = [left.pop(int(np.argmin(np.abs(branches[k, left] - v)))) for v in branches[k - 1]]
+            branches[k] = branches[k, order]
+        turned = (np.sign(branches.imag[1:]) * np.sign(branches.imag[:-1]) < 0) & (branches.real[1:] > 0)
+        for k, j in zip(*np.nonzero(turned), strict=True):
+            near = branches[k, j]
+
+            def tilt(log_omega, near=near):
+                v = values(np.exp(np.array([log_omega])))[0]
+                return v[np.argmin(np.abs(v - near))].imag
+
+            at = brentq(tilt, np.log(omega[k]), np.log(omega[k + 1]))
+            v = values(np.exp(np.array([at])))[0]
+            found.append(v[np.argmin(np.abs(v - near))].real)
+    return float(1 / max(found)) if found else np.inf
 
 
 def _paths(matrix):
