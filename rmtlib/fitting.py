@@ -952,7 +952,7 @@ def fit(
         (and of the normal law, unless all synapses of the source population have this sign: Dale's law). The
         values themselves where the best does not fit at 1%.
     bootstrap : int
-        Replicates behind the errors and the p-values of laws; 0 for neither.
+        Replicates behind the errors; 0 for none, and then laws are not tested either (tests take at least 199).
     seed : int, numpy.random.Generator or None
     progress : bool
         Show a progress bar on standard error.
@@ -1009,7 +1009,11 @@ def fit(
     notes: list[str] = []
     found: list[Test] = []
     # a law that was asked for by name is judged only where tests are wanted
-    judged = [bootstrap if tests or option == "auto" else 0 for option in (laws, weights)]
+    # by at least 199 replicates: with fewer than 99 no p-value could reach the level of a test
+    enough = max(199, bootstrap) if bootstrap else 0
+    judged = [enough if tests or option == "auto" else 0 for option in (laws, weights)]
+    if not enough and "auto" in (laws, weights):
+        notes.append("without replicates (bootstrap=0) laws are the best of their families, whether they fit or not")
     bar = _Progress(len(names) + len(blocks) + 3, progress)
     with bar:
         # laws of tau and gain
@@ -1086,11 +1090,21 @@ def _dale(blocks: list[_Block], k: int) -> list[int | None]:
     return signs
 
 
+def _alike(blocks, own_weight) -> bool:
+    """Whether the weights of the autapses could be those of any other synapse: mean and mean square within five errors."""
+    rest = np.concatenate([block.weight for block in blocks])
+    for x, y in ((own_weight, rest), (own_weight**2, rest**2)):
+        error = np.sqrt(y.var() / len(x)) + 1e-9 * np.abs(y).max()
+        if abs(x.mean() - y.mean()) > 5 * error:
+            return False
+    return True
+
+
 def _ensemble(net, groups, joints, blocks, dale, own, own_weight, reciprocity, notes) -> Ensemble:
     names = list(groups)
     n = net.n
     dense = bool(blocks) and all(block.probability >= _FULL for block in blocks)
-    full_diagonal = dense and own.size >= _FULL * n
+    full_diagonal = dense and own.size >= _FULL * n and _alike(blocks, own_weight)
     if own.size and not full_diagonal:
         power = np.concatenate([block.weight**2 for block in blocks]).sum() if blocks else 0.0
         share = float(np.sum(own_weight**2) / (power + np.sum(own_weight**2)))

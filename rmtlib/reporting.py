@@ -332,6 +332,12 @@ class _Job:
         pattern = sp.csr_array((np.ones(weights.nnz, dtype=np.int8), weights.indices, weights.indptr), shape=weights.shape)
         autapses = int(np.count_nonzero(weights.diagonal()))
         both = int(pattern.multiply(pattern.T).nnz) - autapses
+        own = float(np.sum(weights.diagonal() ** 2) / max(np.sum(weights.data**2), np.finfo(float).tiny))
+        if own > 0.01 + 5 / net.n:  # all-to-all with ordinary weights on the diagonal: 1/n
+            self.warn(
+                "autapses", f"{autapses} synapses of units onto themselves carry {own:.0%} of the squared weight. The fitted law leaves them out: they "
+                "change the leak of their units to leak - W_ii h_i. Divide such a row of W, without W_ii, and its tau by that leak to have them in the law."
+            )  # fmt: skip
         mean = into.mean()
         share = mean / max(net.n - 1, 1)
         poisson = mean * (1 - share)

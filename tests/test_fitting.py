@@ -956,3 +956,16 @@ def test_likelihood_refuses_what_it_cannot_fit():
     with pytest.raises(ValidationError, match="no truncated normal law"):
         goodness_of_fit(np.array([1e-3] * 20 + [50.0]), FAMILIES["truncated normal"], np.random.default_rng(0))
     assert likelihood.anderson_darling(np.array([[0.5]]))[0] == pytest.approx(-1 + 2 * np.log(2))
+
+
+@pytest.mark.parametrize("bootstrap", [20, 98, 200])
+def test_the_choice_of_a_law_does_not_depend_on_the_replicates(bootstrap):
+    rng = np.random.default_rng(1)
+    weights = (rng.random((300, 300)) < 0.05) * 0.1 * stats.t(1.5).rvs(size=(300, 300), random_state=rng)
+    found = rmt.fit(rmt.Network(weights), bootstrap=bootstrap, tests=False, progress=False)
+    law = next(iter(found.ensemble.synapses.values())).weight
+    assert isinstance(law, rmt.Empirical)
+
+
+def test_without_replicates_the_fit_says_so():
+    assert any("bootstrap=0" in note for note in quick(rmt.core_periphery().sample(200, seed=0)).notes)

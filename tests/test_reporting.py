@@ -379,3 +379,33 @@ def test_a_broken_part_leaves_the_others(monkeypatch):
 def test_bad_arguments(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def warned(weights, **options):
+    report = rmt.report(Network(weights), **{**QUICK, "points": 0, **options})
+    return {entry["code"] for entry in report.data["warnings"]}, report
+
+
+def test_an_outlier_ahead_of_the_bulk_is_the_headline():
+    rng = np.random.default_rng(2)
+    codes, report = warned((rng.random((300, 300)) < 0.1) * np.abs(rng.normal(0, 0.04, (300, 300))))
+    near = report.data["marginality"]
+    assert "outlier" in codes
+    assert near["first"] == near["outlier_margin"] < 1.1 < 4 < near["margin"]
+    assert f"All weights {near['first']:.4g} times as strong would make that law marginal" in report.html
+
+
+def test_pieces_and_autapses_are_named():
+    rng = np.random.default_rng(3)
+    apart = np.kron(np.eye(2), 0.1 * (rng.random((60, 60)) < 0.1))
+    assert "pieces" in warned(apart)[0]
+    dense = rng.normal(0, 0.5 / 100**0.5, (100, 100))
+    assert not warned(dense)[0] & {"pieces", "autapses"}
+    codes, report = warned(dense + 0.4 * np.eye(100), samples=20)
+    assert {"autapses", "structure"} <= codes
+    assert any("autapses" in note for note in report.data["fit"]["notes"])
+
+
+def test_an_autapse_off_cycles_is_not_the_bar():
+    _, report = warned([[0.5]])
+    assert [mode["on_bar"] for mode in report.data["modes"]["modes"]] == [False]

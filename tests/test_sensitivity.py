@@ -552,3 +552,34 @@ def test_an_outlier_ahead_of_the_bulk_is_named():
     assert m.to_dict()["outlier"] == [m.outlier.real, 0.0]
     assert "to its right, at 0.5" in str(m)
     assert rmt.marginality(rmt.core_periphery()).outlier is None
+
+
+def mean_driven(kind, factor=1.0):
+    """Ensembles whose outlier is marginal before the bulk: one that drifts, one that oscillates; all weights times a factor."""
+    if kind == "drift":
+        unit = rmt.Population("E", 1.0, tau=stats.uniform(0.5, 1.0))
+        return rmt.Ensemble(unit, rmt.Synapses(stats.norm(0.04 * factor, 0.03 * factor), degree=20.0))
+    units = [rmt.Population("E", 0.8, tau=1.0), rmt.Population("I", 0.2, tau=stats.uniform(2, 1))]
+    means = {("E", "E"): 2.0, ("E", "I"): -3.0, ("I", "E"): 3.0, ("I", "I"): -0.5}
+    return rmt.Ensemble(units, {k: rmt.Synapses.dense(mean=m * factor, std=0.3 * factor) for k, m in means.items()})
+
+
+@pytest.mark.parametrize("kind", ["drift", "oscillation"])
+def test_outlier_margin(kind):
+    found = rmt.marginality(mean_driven(kind))
+    assert found.first == found.outlier_margin < found.margin
+    for factor, sign in ((0.99, -1), (1.01, 1)):
+        ahead = rmt.outliers(mean_driven(kind, factor * found.outlier_margin))
+        assert sign * ahead.real.max() > 0
+    touching = rmt.outliers(mean_driven(kind, found.outlier_margin))
+    assert abs(touching.real.max()) < 1e-9
+    assert (np.abs(touching.imag).max() > 0.1) == (kind == "oscillation")
+    assert "before the bulk" in str(found)
+    assert found.to_dict()["first"] == found.first
+
+
+def test_no_outlier_margin_without_means():
+    found = rmt.marginality(rmt.ginibre(0.5, leak=1.0))
+    assert found.outlier_margin == np.inf
+    assert found.first == found.margin
+    assert found.to_dict()["outlier_margin"] is None

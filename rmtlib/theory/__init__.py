@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 # Each method is a module of this folder (with _ for -) that has `solve(x, z, quantity, eta, tol, n, *, options)`.
+_ARNOLDI = 3000  # units from which on the abscissa of a sparse network is found iteratively
 _METHODS = {Ensemble: ("dense", "saddle", "population-dynamics", "single-defect"), Network: ("cavity", "exact")}
 
 
@@ -227,7 +228,8 @@ def density(x, z, method=None, eta=0.0, tol=None, throw=True, n=None, **options)
         As for :func:`resolvent`; ``tol`` is relative to the density.
     eta : float
         0 for the density of the limit; for a Network the smooth density that the cavity method gives on its graph.
-        ``method="exact"`` needs ``eta > 0`` (the spectrum is a set of points): the density regularised at that scale.
+        ``method="exact"`` needs ``eta > 0`` (the spectrum is a set of points): the density regularised at that scale. For a few hundred
+        units stored densely it is a hundred times quicker than the cavity method, whose sweeps take n^2 steps there.
 
     Returns
     -------
@@ -465,7 +467,8 @@ def spectral_abscissa(x, parts: Iterable[str] = ("bulk", "bar", "outliers"), n=N
     x : Ensemble, Network or square matrix
         A bare matrix is taken as the Jacobian itself; weights belong in a ``Network(W, tau, gain)``.
     parts : subset of {"bulk", "bar", "outliers"}
-        For an Ensemble. A Network gives the maximum over all its eigenvalues and ignores ``parts``.
+        For an Ensemble. A Network gives the maximum over all its eigenvalues, those of sparse networks of more than 3000 units by Arnoldi
+        iteration, and ignores ``parts``.
     n : int, optional
         Network size; needed for blocks with a fixed probability. Default: the limit n -> infinity. Given n,
         every block takes the variance and mean it has in networks of n units (``Ensemble.input_variance``): at
@@ -490,9 +493,11 @@ def spectral_abscissa(x, parts: Iterable[str] = ("bulk", "bar", "outliers"), n=N
     if unknown:
         raise ValidationError(f"unknown parts {unknown}; parts: bulk, bar, outliers")
     if isinstance(x, Network):
-        from ..spectrum import eigenvalues
+        from ..spectrum import eigenvalues, leading_eigenvalues
 
-        return float(np.max(eigenvalues(x).real))
+        # all eigenvalues take n^3 steps: minutes beyond some thousand units
+        large = x.is_sparse and x.n > _ARNOLDI
+        return float(np.max((leading_eigenvalues(x, 1) if large else eigenvalues(x)).real))
     edge = _edge_of(x, n)
     best = -np.inf
     lines = [c for c in edge.sys.classes if edge.sys.symmetry(c) == 1]

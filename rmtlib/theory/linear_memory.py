@@ -66,6 +66,9 @@ class MemoryCurve:
     fisher_total: float
     error: float
 
+    def __repr__(self) -> str:
+        return f"MemoryCurve({self.times.size} delays, capacity={self.capacity:.6g}, error={self.error:.1g}, fisher_total={self.fisher_total:.6g})"
+
 
 def _noise(noise: Any) -> float:
     if not (isinstance(noise, (int, float, np.integer, np.floating)) and np.isfinite(noise) and noise > 0):

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from ..ensemble import Ensemble
 from ..errors import NotApplicableError, ValidationError
@@ -772,15 +771,13 @@ def _outlier_margin(sys):
             branches[k] = branches[k, order]
         turned = (np.sign(branches.imag[1:]) * np.sign(branches.imag[:-1]) < 0) & (branches.real[1:] > 0)
         for k, j in zip(*np.nonzero(turned), strict=True):
-            near = branches[k, j]
-
-            def tilt(log_omega, near=near):
-                v = values(np.exp(np.array([log_omega])))[0]
-                return v[np.argmin(np.abs(v - near))].imag
-
-            at = brentq(tilt, np.log(omega[k]), np.log(omega[k + 1]))
-            v = values(np.exp(np.array([at])))[0]
-            found.append(v[np.argmin(np.abs(v - near))].real)
+            ends, at = [branches[k, j], branches[k + 1, j]], [np.log(omega[k]), np.log(omega[k + 1])]
+            for _ in range(50):  # bisection: the branch is the eigenvalue nearest to the middle of its ends
+                middle = values(np.exp([np.mean(at)]))[0]
+                v = middle[np.argmin(np.abs(middle - np.mean(ends)))]
+                side = int(v.imag * ends[0].imag <= 0)
+                ends[side], at[side] = v, np.mean(at)
+            found.append(ends[1].real)
     return float(1 / max(found)) if found else np.inf
 
 
