@@ -193,14 +193,44 @@ def _plainly_stable(x: Ensemble, n) -> bool:
     """Two cases that need no edge: no mean and no reciprocity (timescales play no part), or equal units."""
     if not x.leak > 0 or np.any(x.input_mean(n)):
         return False
-    v, r = np.asarray(x.input_variance(n), float), np.asarray(x.reciprocal_covariance(n), float)
+    if x._pairs:
+        equal = _equal_units(x, "rate", n)
+        # semi-axes of the ellipse: sqrt(V) (1 +- R/V)
+        return equal is not None and equal.v > 0 and (equal.v + equal.r) / equal.v**0.5 < 1
+    v = np.asarray(x.input_variance(n), float)
     h2 = np.array([pop.joint.gain.second_moment() for pop in x.populations])
-    if not np.any(r):
-        return bool(np.max(np.abs(np.linalg.eigvals(v * h2))) < x.leak**2)
+    return bool(np.max(np.abs(np.linalg.eigvals(v * h2))) < x.leak**2)
+
+
+def _reciprocal(x: Ensemble, n) -> np.ndarray:
+    """R_ab; without the quadrature over a Gaussian copula where both weights are Gaussian."""
+    if not x._pairs:
+        return np.zeros((len(x.names),) * 2)
+    block = next(iter(x.synapses.values())) if len(x.names) == 1 and x.is_dense else None
+    if block is not None and getattr(getattr(getattr(block.weight, "_dist", None), "dist", None), "name", "") == "norm":
+        return np.array([[x._pairs[0, 0].correlation * block.std**2]])
+    return np.asarray(x.reciprocal_covariance(n), float)
+
+
+@dataclass
+class _Equal:
+    """One population of equal units: C is that of leak, gain and noise 1, with v and r, divided by `scale`."""
+
+    v: float
+    r: float
+    scale: float
+
+
+def _equal_units(x: Ensemble, noise, n) -> _Equal | None:
     law = x.populations[0].joint
-    equal = len(x.names) == 1 and isinstance(law, Independent) and law.tau.var() == 0 and law.gain.var() == 0
-    # semi-axes of the ellipse: sqrt(V) (1 +- R/V)
-    return bool(equal and v[0, 0] > 0 and h2[0] ** 0.5 * (v[0, 0] + r[0, 0]) / v[0, 0] ** 0.5 < x.leak)
+    if len(x.names) > 1 or not x.leak > 0 or not isinstance(law, Independent) or law.gain.var() != 0:
+        return None
+    if noise == "rate" and law.tau.var() != 0:
+        return None
+    r2 = 1.0 if noise == "inside" else law.tau.mean() ** -2.0
+    unit = (law.gain.mean() / x.leak) ** 2
+    v = float(np.asarray(x.input_variance(n))[0, 0] * unit)
+    return _Equal(v, float(_reciprocal(x, n)[0, 0] * unit), x.leak**2 * r2)
 
 
 # --- the dense equations --------------------------------------------------------------------------------
@@ -268,7 +298,7 @@ def _nodes(x: Ensemble, noise, observed, n, level) -> _Nodes:
     pop, r2, h, p, w = (np.concatenate(column) for column in zip(*rows, strict=True))
     keep = w > 0
     ratio = f[None, :] / f[:, None]
-    rc = np.asarray(x.reciprocal_covariance(n), float)
+    rc = _reciprocal(x, n)
     return _Nodes(pop[keep], r2[keep], h[keep], p[keep], w[keep], v, v.T * ratio, rc, f, float(x.leak), fourth)
 
 
@@ -279,13 +309,14 @@ def _orders(nodes: _Nodes, sparse: bool):
     fourth = nodes.fourth if sparse else np.zeros_like(nodes.v)
     theta, eye = np.zeros(k), np.eye(k)
     if np.any(nodes.rc):  # theta = R <h/(leak - h theta)>, from weak synapses on: the branch that starts at 0
-        for scale in np.linspace(0.05, 1, 20):
-            for _ in range(40):
+        # with one population the right side is monotone and convex in |theta|: Newton from 0 stays on that branch
+        for scale in np.linspace(0.05, 1, 20) if k > 1 else (1.0,):
+            for _ in range(60):
                 gap = nodes.leak - h * theta[at]
                 rhs = scale * nodes.rc @ ((h / gap) @ t) - theta
                 step = np.linalg.solve(eye - scale * nodes.rc @ np.diag((h2 / gap**2) @ t), rhs)
                 theta = theta + step
-                if np.max(np.abs(step)) < 1e-15:
+                if np.max(np.abs(step)) < 1e-14 * np.max(np.abs(theta)):
                     break
     gap = nodes.leak - h * theta[at]
     a2 = r2 * gap**2
@@ -460,52 +491,133 @@ def _read(nodes, u, eta, c, alpha, quantity):
     return 1 + phi.imag / (np.pi * f)
 
 
-def _cubic(v, c):
-    """The root of ``(1 - vt)^2 (1 - t) + t/c = 0`` in the upper half plane, where there is one."""
-    b, d = -(1 + 2 / v), -1 / v**2
-    e = (1 + 2 * v - 1 / c) / v**2
-    p, q = e - b * b / 3, 2 * b**3 / 27 - b * e / 3 + d
-    disc = q * q / 4 + p**3 / 27
-    found = disc > 1e-6 * q * q
-    root = np.sqrt(np.where(found, disc, 0.0))
-    first, second = np.cbrt(root - q / 2), np.cbrt(-root - q / 2)
-    return -(first + second) / 2 - b / 3 + 0.5j * 3**0.5 * np.abs(first - second), found
+def _equal_edges(v, r):
+    """Support for equal units: where eta^2 as a function of t = 1/D turns."""
+    if v == 0:
+        return 1.0, 1.0
+    if v + r == 0:  # antisymmetric: the upper edge is a pole of the density
+        return 1 / (1 + 4 * v), 1.0
+    t = np.polynomial.Polynomial([0, 1])
+    p, q = 1 - v * t, 1 + r * t
+    if r < -v / 2:  # three roots meet as r goes to -v: the unknown is p, with v + r apart
+        p, t = t, (1 - t) / v
+        q = p + (v + r) * t
+    roots = (p * q**2 * (r * t - 1) - 2 * (v + r) * t * (q * q - t)).roots()
+    roots = roots[np.abs(roots.imag) < 1e-7 * (1 + np.abs(roots.real))].real
+    at = t(roots)
+    first = (2 / (1 + np.sqrt(1 - 4 * r))) ** 2  # t at eta = 0: (1 + rt)^2 = t
+    # above the support t lies between that and the next critical point, below it between 0 and the one before
+    upper = at > first * (1 + 1e-12)
+    lower = (at < 0) & (at > -1 / r if r > 0 else True)
+    picked = roots[lower][np.argmax(at[lower])], roots[upper][np.argmin(at[upper])]
+    return tuple(float(t(z) * q(z) ** 2 / (p(z) ** 2 * (t(z) - q(z) ** 2))) for z in picked)
 
 
-def _one_node(nodes: _Nodes, c, width, quantity):
-    """Equal gains, everything seen, all of the time: one unknown t = leak^2/D, and eta^2 a rational function of it."""
-    scale = nodes.leak**2 * nodes.r2[0]  # C is that of leak 1 and r 1, divided by this
-    v = nodes.v[0, 0] * nodes.h[0] ** 2 / nodes.leak**2
-    r = nodes.rc[0, 0] * nodes.h[0] ** 2 / nodes.leak**2
-    c = c * scale
-    width = width / np.sqrt(scale)
-    t, size, its = np.empty(len(c), complex), np.full(len(c), np.inf), np.zeros(len(c), int)
-    rest = np.arange(len(c))
-    if r == 0 and width == 0 and v > 1e-3:
-        near, found = _cubic(v, c)
-        at = np.flatnonzero(found)
-        t[at], size[at], its[at] = _polish(v, r, near[at], -1 / c[at], 12, 1e-14)
-        rest = np.flatnonzero(~(size < 1e-13))
-    if rest.size:
-        q1, q3, (_, _, theta) = _orders(nodes, sparse=False)
-        ladder = _ladder(c[rest], scale * q1, scale**2 * q3, 9)
-        now = np.full(len(rest), 1 / (1 - theta[0] * nodes.h[0] / nodes.leak) ** 2, complex)
-        for i, shift in enumerate(ladder):
-            last = i == len(ladder) - 1
-            square = (width - 1j * c[rest] ** -0.5) ** 2 if last else -1 / (c[rest] * (1 - 1j * shift))
-            now, ratio, count = _polish(v, r, now, square, 60 if last else 8, 1e-14 if last else 1e-2)
-            its[rest] += count
-        t[rest], size[rest] = now, ratio
+def _quartic(v, r, s):
+    """D^4 + b D^3 + c D^2 + d D + e = 0 for D = 1/t, at real s = eta^2."""
+    return -(1 + 2 * v - 2 * r) - s, (v - r) ** 2 + 2 * v - 2 * r * (v + s), -v * (v - 2 * r * (v - r)) - r * r * s, (r * v) ** 2
+
+
+def _inside(v, r, s):
+    """Within the support: t = 1/D, of a pair of complex roots the one with a positive imaginary part."""
+    b, c, d, e = _quartic(v, r, s)
+    if r == 0:  # cubic: x = D + b/3
+        shift = b / 3
+        p, q = c - b * shift, 2 * shift**3 - shift * c + d
+        root = np.sqrt(np.maximum(q * q / 4 + p**3 / 27, 0))
+        first, second = np.cbrt(root - q / 2), np.cbrt(-root - q / 2)
+        return 1 / (-(first + second) / 2 - shift - 0.5j * 3**0.5 * np.abs(first - second))
+    if v + r == 0:  # the double root D = v taken out
+        return 1 / (0.5 * (1 + 2 * v + s) - 0.5j * np.sqrt(np.maximum(4 * v * v - (1 + 2 * v + s) ** 2, 0)))
+    # Ferrari, with the largest root of the resolvent, which is real
+    b4 = b / 4
+    p = c - 6 * b4 * b4
+    q = d - 2 * b4 * c + 8 * b4**3
+    z0 = e - b4 * d + b4 * b4 * c - 3 * b4**4
+    big, small = -p * p / 3 - 4 * z0, -2 * p**3 / 27 + 8 * p * z0 / 3 - q * q
+    disc = small * small / 4 + big**3 / 27
+    root = np.sqrt(np.maximum(disc, 0))
+    z = np.cbrt(root - small / 2) + np.cbrt(-root - small / 2)
+    three = np.flatnonzero(disc < 0)
+    if three.size:
+        m = np.sqrt(-big[three] / 3)
+        z[three] = 2 * m * np.cos(np.arccos(np.clip(-small[three] / (2 * m**3), -1, 1)) / 3)
+    z = np.maximum(z - 2 * p / 3, 1e-300)
+    w = np.sqrt(z)
+    side = np.where(q > 0, 1.0, -1.0)
+    # twice the imaginary parts of the two pairs, squared, where positive
+    first, second = z + 2 * p + 2 * np.abs(q) / w, z + 2 * p - 2 * np.abs(q) / w
+    t = 1 / (0.5 * side * w - b4 - 0.5j * np.sqrt(np.maximum(first, 0)))
+    both = np.flatnonzero(second > 0)
+    if both.size:
+        other = 1 / (-0.5 * (side * w)[both] - b4[both] - 0.5j * np.sqrt(second[both]))
+        eta = -1j * np.sqrt(-s[both])
+        t[both] = np.where(_margin(v, r, other, eta) > _margin(v, r, t[both], eta), other, t[both])
+    return t
+
+
+def _margin(v, r, t, eta):
+    """Of the block ((X, iA), (iA, X)): the smaller eigenvalue of its Hermitian part, over \|X\|; positive on the right sheet."""
+    x, gap = eta / (1 - v * t), 1 / (1 + r * t)
+    return (x.real - np.abs(gap.imag)) / np.abs(x)
+
+
+def _by_eigenvalues(v, r, eta):
+    """All roots of the quartic as eigenvalues of companion matrices, and the one with positive real parts."""
+    s = eta * eta
+    parts = np.broadcast_arrays(*_quartic(v, r, s))
+    matrix = np.zeros((len(s), 4, 4), complex)
+    matrix[:, 1:, :-1] = np.eye(3)
+    for i, part in enumerate(parts[::-1]):
+        matrix[:, i, 3] = -part
+    with np.errstate(all="ignore"):
+        t = 1 / np.linalg.eigvals(matrix)
+        for _ in range(4):
+            t, _, _ = _polish(v, r, t, s[:, None], 1, 0.0)
+        good = _margin(v, r, t, eta[:, None])
+    return t[np.arange(len(t)), np.argmax(np.where(np.isfinite(good), good, -np.inf), 1)]
+
+
+def _one_node(equal: _Equal, c, width, quantity):
+    """Equal units, everything seen, all of the time: one unknown t = 1/D, and eta^2 a rational function of it."""
+    v, r = equal.v, equal.r
+    c = c * equal.scale
+    width = width / np.sqrt(equal.scale)
     eta = width - 1j * c**-0.5
-    gap, x = 1 / (1 + r * t), eta / (1 - v * t)
-    g = x * t
+    low, high = (0.0, np.inf) if width else _equal_edges(v, r)
+    within = (c > low) & (c < high)
+    whole = bool(np.all(within))
+    at = slice(None) if whole else np.flatnonzero(within)
+    eta = eta[at]
+    square = eta * eta
+    t = _by_eigenvalues(v, r, eta) if width else _inside(v, r, square.real)
+    t, size, its = _polish(v, r, t, square, 8, 1e-14)
+    margin = _margin(v, r, t, eta)
+    wrong = ~((margin > 0) & (size < 1e-9))
+    if np.any(wrong) and not width:
+        again = np.flatnonzero(wrong)
+        t[again], size[again], _ = _polish(v, r, _by_eigenvalues(v, r, eta[again]), square[again], 8, 1e-14)
+        margin = _margin(v, r, t, eta)
+    x = eta / (1 - v * t)
     if quantity == "density":
-        value = scale * g.real / (np.pi * c**1.5)
-    else:
-        phi = np.log(x) + np.log(x + gap * gap / x) - v * g * g + r * (gap * t) ** 2
-        value = 1 + phi.imag / np.pi
-    size = np.where(g.real < -1e-6, np.inf, size)  # the other sheet
-    return value, size, its
+        value = equal.scale * (x * t).real / (np.pi * c[at] ** 1.5)
+    else:  # the imaginary part of log X + log(X + A^2/X) - v (Xt)^2 + r (At)^2
+        phase = -v * ((x * t) ** 2).imag
+        if r:
+            gap = 1 / (1 + r * t)
+            phase += np.angle(x + gap * gap / x) + r * ((gap * t) ** 2).imag
+        else:
+            phase += np.angle(x + 1 / x)
+        value = 1 + (np.angle(x) + phase) / np.pi
+    # the other sheet; rounding decides the sign of parts that are zero at an edge
+    lost = ~(margin > -1e-6)
+    size = np.where(lost, np.inf, np.minimum(size, 1.0))
+    value = np.where(lost, np.nan, value)
+    if whole:
+        return value, size, np.full(len(c), its)
+    full = [np.zeros(len(c)) if quantity == "density" else np.where(c >= high, 1.0, 0.0), np.zeros(len(c))]
+    full[0][at], full[1][at] = value, size
+    return *full, np.full(len(c), its)
 
 
 def _polish(v, r, t, square, steps, tol):
@@ -529,6 +641,12 @@ def _polish(v, r, t, square, steps, tol):
 def _dense_solution(x, c, quantity, noise, observed, alpha, n, width, tol):
     share = _observed(x, observed)
     count = len(c)
+    equal = _equal_units(x, noise, n) if not alpha and np.all(share == 1) else None
+    if equal is not None:
+        with np.errstate(all="ignore"):
+            value, residual, its = _one_node(equal, c, width, quantity)
+        status = np.where(residual < 1e-6, int(Status.CONVERGED), int(Status.NOT_CONVERGED))
+        return Solution(value, 1e-13 * (1 + np.abs(value)) + residual, residual, its, status, "dense")
     value, error = np.full(count, np.nan), np.full(count, np.inf)
     residual, its, status = np.full(count, np.inf), np.zeros(count, int), np.full(count, int(Status.QUADRATURE))
     todo, previous, start, size_before = np.arange(count), np.full(count, np.nan), None, -1
@@ -539,11 +657,6 @@ def _dense_solution(x, c, quantity, noise, observed, alpha, n, width, tol):
             status[todo] = Status.CONVERGED
             break
         size_before = len(nodes.pop)
-        if size_before == 1 and not alpha and nodes.leak:
-            with np.errstate(all="ignore"):
-                value, residual, its = _one_node(nodes, c, width, quantity)
-            error, status = 1e-13 * (1 + np.abs(value)), np.zeros(count, int)
-            break
         block = max(1, _CHUNK // len(nodes.pop))
         parts = []
         for low in range(0, len(todo), block):
@@ -1020,6 +1133,12 @@ def covariance_moments(x, method=None, noise="inside", observed=None, sampling=N
     if method == "population-dynamics" and x._pairs:
         raise NotApplicableError('reciprocal sparse synapses: only method="dense" (large degree) treats them')
     share = _observed(x, observed)
+    equal = _equal_units(x, noise, n) if method == "dense" and np.all(share == 1) else None
+    if equal is not None:
+        root = np.sqrt(1 - 4 * equal.r)
+        t = (2 / (1 + root)) ** 2
+        mean, dimension = t / (1 - equal.v * t) / equal.scale, root * (1 - equal.v * t) ** 2
+        return CovarianceMoments(float(mean), float(mean**2 * (1 / dimension + alpha)))
     nodes = _nodes(x, noise, share, n, 96 if noise == "inside" else 48)
     q1, q3, _ = _orders(nodes, sparse=method != "dense")
     mean, second = q1 / nodes.share, q3 / nodes.share
