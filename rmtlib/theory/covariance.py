@@ -477,6 +477,17 @@ def _potential(nodes: _Nodes, u, eta):
     return (logs @ t) @ nodes.f - first + second, q
 
 
+def _off_sheet(nodes: _Nodes, u, eta):
+    """Where a block ((X, iA), (iA, Y)) has a Hermitian part that is not positive, rounding apart."""
+    k, at = len(nodes.f), nodes.pop
+    x = eta[:, None] + nodes.r2 * u[:, at]
+    y = eta[:, None] * nodes.p + nodes.h**2 * u[:, k + at]
+    gap = nodes.leak - nodes.h * u[:, 2 * k + at]
+    room = x.real * y.real - nodes.r2 * gap.imag**2
+    good = (x.real > -1e-6 * np.abs(x)) & (y.real > -1e-6 * np.abs(y))
+    return ~np.all(good & (room > -1e-6 * np.abs(nodes.r2 * gap * gap + x * y)), axis=1)
+
+
 def _read(nodes, u, eta, c, alpha, quantity):
     phi, q = _potential(nodes, u, eta)
     f = nodes.share
@@ -557,7 +568,7 @@ def _inside(v, r, s):
 
 
 def _margin(v, r, t, eta):
-    """Of the block ((X, iA), (iA, X)): the smaller eigenvalue of its Hermitian part, over \|X\|; positive on the right sheet."""
+    """Of the block ((X, iA), (iA, X)): the smaller eigenvalue of its Hermitian part, over abs X; positive on the right sheet."""
     x, gap = eta / (1 - v * t), 1 / (1 + r * t)
     return (x.real - np.abs(gap.imag)) / np.abs(x)
 
@@ -667,6 +678,7 @@ def _dense_solution(x, c, quantity, noise, observed, alpha, n, width, tol):
         if not parts:
             break
         got = _read(nodes, u, eta, c[todo], alpha, quantity)
+        last = np.where(_off_sheet(nodes, u, eta), np.inf, last)
         change = np.abs(got - previous[todo])
         value[todo], residual[todo], previous[todo] = got, last, got
         its[todo] += used
@@ -1182,8 +1194,11 @@ def covariance_dimension(x, method=None, noise="inside", observed=None, sampling
 def covariance_support(x: Ensemble, noise="inside", observed=None, sampling=None, n=None, points=400) -> np.ndarray:
     r"""Intervals that hold the eigenvalues of the covariance (dense equations), shape (k, 2).
 
-    The density is found on a logarithmic grid, each edge by bisection and from its square root law, to about 1e-8 of its value. Gaps narrower than the
-    grid are not seen. For sparse ensembles these are the edges at large degree: at finite degree there is a tail beyond.
+    Of equal units from a polynomial. Otherwise the density is found on a logarithmic grid and each edge by bisection, and then
+    as the point where the solution turns, by Newton's method: to about 1e-10 of its value, and to the accuracy of a quadrature
+    with 64 nodes of the gains (24 of the timescales). Where the density diverges at an edge (reciprocal correlation -1)
+    there is no such point; its inverse square is extrapolated to 0, to about 1e-9. Gaps narrower than the grid are not seen. For sparse ensembles these are the edges at
+    large degree: at finite degree there is a tail beyond.
 
     Raises
     ------
@@ -1202,40 +1217,113 @@ def covariance_support(x: Ensemble, noise="inside", observed=None, sampling=None
     alpha = 0.0 if sampling is None else _share(sampling, "sampling, observed units per sample in time,", 0, 1e6)
     _require_stable(x, n)
     share = _observed(x, observed)
-    nodes = _nodes(x, _noise(noise), share, n, 64 if noise == "inside" else 24)
+    equal = _equal_units(x, _noise(noise), n) if not alpha and np.all(share == 1) else None
+    if equal is not None:
+        return np.array([_equal_edges(equal.v, equal.r)]) / equal.scale
+    nodes = _nodes(x, noise, share, n, 64 if noise == "inside" else 24)
     q1 = _orders(nodes, sparse=False)[0] / nodes.share
 
-    def scaled(c):
+    def solved(c):
+        """eta Q/2f, whose imaginary part is -pi c times the density, and the solution."""
         block = max(1, _CHUNK // len(nodes.pop))
-        out = []
+        parts = []
         for low in range(0, len(c), block):
-            at = c[low : low + block]
-            u, eta, _, _ = _solve(nodes, at, alpha)
-            out.append(_read(nodes, u, eta, at, alpha, "density") * at)
-        return np.concatenate(out)
+            u, eta, _, _ = _solve(nodes, c[low : low + block], alpha)
+            parts.append((eta * _potential(nodes, u, eta)[1] / (2 * nodes.share), u, eta))
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
 
+    def visible(c):
+        half = solved(c)[0]
+        return -half.imag > 1e-5 * np.abs(half)
+
+    step = 1e10 ** (1 / (points - 1))
     wide = q1 * np.geomspace(1e-4, 1e6, points)
-    mask = scaled(wide) > 1e-5
+    mask = visible(wide)
     if not np.any(mask):
         raise ConvergenceError("no eigenvalue density was found between 1e-4 and 1e6 times the mean")
+    while mask[0] and alpha != 1 and wide[0] > 1e-14 * q1:
+        wide = np.r_[wide[0] * step ** np.arange(-40, 0), wide]
+        mask = np.r_[visible(wide[:40]), mask]
+    while mask[-1] and wide[-1] < 1e16 * q1:
+        wide = np.r_[wide, wide[-1] * step ** np.arange(1, 41)]
+        mask = np.r_[mask, visible(wide[-40:])]
+    if mask[-1] or (mask[0] and alpha != 1):
+        raise ConvergenceError("the support does not end between 1e-14 and 1e16 times the mean: the ensemble is too critical")
     change = np.flatnonzero(mask[1:] != mask[:-1])
     low, high, up = wide[change].copy(), wide[change + 1].copy(), mask[change + 1]
     for _ in range(50):
         middle = np.sqrt(low * high)
-        got = (scaled(middle) > 1e-5) == up
+        got = visible(middle) == up
         low, high = np.where(got, low, middle), np.where(got, middle, high)
         if np.all(high / low - 1 < 1e-11):
             break
     edges = np.sqrt(low * high)
-    # close to most edges the squared density is linear: its zero is a little beyond where it passes the threshold
     inward = np.where(up, 1.0, -1.0)
-    steps = 1e-4 * np.arange(1, 4)
-    squares = np.array([scaled(edges * (1 + inward * step)) ** 2 for step in steps])
-    ordinary = (squares[0] < squares[1]) & (squares[1] < squares[2])
-    for i in np.flatnonzero(ordinary):
-        curve = np.polyfit(squares[:, i], steps, 2)
-        edges[i] *= 1 + inward[i] * curve[-1]
+    _, u, eta = solved(edges * (1 + 1e-7 * inward))
+    for i, edge in enumerate(edges):
+        edges[i] = _turn(nodes, u[i], eta[i], edge, alpha)
+    # no turn: the density diverges at the edge, as an inverse square root, and its inverse square is linear
+    poles = np.flatnonzero(np.isnan(edges))
+    if poles.size:
+        edges[poles] = np.sqrt(low * high)[poles]
+        steps = 1e-4 * np.arange(1, 4)
+        found = np.array([solved(edges[poles] * (1 + inward[poles] * step))[0].imag ** -2.0 for step in steps])
+        for i, column in zip(poles, found.T, strict=True):
+            edges[i] *= 1 + inward[i] * np.polyfit(column, steps, 2)[-1]
+    if mask[0]:  # as many samples as units: down to 0
+        edges = np.r_[0.0, edges]
     return edges.reshape(-1, 2)
+
+
+def _turn(nodes, u, eta, z, alpha):
+    """Where z turns as a function of the solution: the equations and a singular derivative, by Newton's method; or NaN.
+
+    With left and right singular vectors l, r of the derivative M, ``g`` in ``((M, l), (r*, 0)) (phi, g) = (0, 1)`` vanishes
+    where M is singular.
+    """
+    m = len(u)
+    strength = alpha / (2 * nodes.share)
+
+    def whole(state):
+        """Equations and M at states (points, m + 2)."""
+        v, e, c = state[:, :m], state[:, m], state[:, m + 1]
+        residual, q, jac, dq = _equations(nodes, v, e)
+        last = e * e * c + 1 - strength * e * q
+        matrix = np.empty((len(state), m + 1, m + 1), complex)
+        matrix[:, :m] = jac
+        matrix[:, m, :m] = -strength * e[:, None] * dq[:, :m]
+        matrix[:, m, m] = 2 * e * c - strength * (q + e * dq[:, m])
+        return np.concatenate([residual, last[:, None]], 1), matrix
+
+    state = np.r_[u, eta, z + 0j]
+    _, matrix = whole(state[None])
+    left, _, right = np.linalg.svd(matrix[0])
+
+    def test(matrix):
+        border = np.zeros((len(matrix), m + 2, m + 2), complex)
+        border[:, :-1, :-1] = matrix
+        border[:, :-1, -1], border[:, -1, :-1] = left[:, -1], right[-1].conj()
+        return np.linalg.inv(border)[:, -1, -1]
+
+    first = z
+    size = np.maximum(np.abs(state), 1e-3 * abs(eta))
+    try:
+        for _ in range(30):
+            near = np.vstack([state, state + np.diag(1e-6 * size), state - np.diag(1e-6 * size)])
+            equations, matrix = whole(near)
+            full = np.concatenate([equations, test(matrix)[:, None]], 1)
+            slope = (full[1 : m + 3] - full[m + 3 :]).T / (2e-6)
+            step = np.linalg.solve(slope, -full[0])
+            state = state + step * size
+            if not np.all(np.isfinite(state)) or abs(state[-1] / first - 1) > 1e-2:
+                return np.nan
+            if np.max(np.abs(step)) < 1e-11:
+                break
+        else:
+            return np.nan
+    except np.linalg.LinAlgError:
+        return np.nan
+    return float(state[-1].real) if abs(state[-1].imag) < 1e-9 * abs(state[-1]) else np.nan
 
 
 def covariance_outliers(std, strength, overlap=0.0, correlation=0.0) -> np.ndarray:
