@@ -1538,7 +1538,7 @@ def covariance_outliers(std, strength, overlap=0.0, correlation=0.0) -> np.ndarr
     critical = np.sort(critical[np.abs(critical.imag) < 1e-9 * (1 + np.abs(critical.real))].real)
     first = (rt**2 - t).roots()
     first = np.min(first[np.abs(first.imag) < 1e-12].real)  # t at c = infinity: D = A^2
-    if 1 - a * rho * first / (1 + r * first) <= 0:
+    if 1 - a * rho * first / (1 + r * first) <= 1e-12:
         raise NotApplicableError("the addition makes the network unstable: a u.v is too large")
     above = critical[critical > first * (1 + 1e-12)]
     upper = above.min() if above.size else (1 / v if v else np.inf)
