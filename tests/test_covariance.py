@@ -267,6 +267,7 @@ def test_cavity_is_exact_on_a_tree():
         a = cov.covariance_density(net, c, noise=noise, width=0.05)
         b = cov.covariance_density(net, c, "exact", noise=noise, width=0.05)
         assert np.allclose(a, b, rtol=1e-8)
+        assert np.all(np.abs(a.value - b.value) <= a.error + b.error)
 
 
 def test_timescales_do_not_enter_with_noise_inside():
@@ -476,6 +477,17 @@ def test_edges_in_special_cases():
     assert abs(gap[0] - gap[1]) < 1e-10
     inner = cov.covariance_density(two, [support[0, 1] * (1 - 1e-6), support[1, 0] * (1 + 1e-6)]).value
     assert np.all(inner > 1e-4)
+
+
+def test_points_next_to_an_edge_that_moves_with_the_quadrature():
+    """Within the support, but outside that of the first, coarse rule."""
+    ens = rmt.Ensemble(rmt.Population("a", gain=stats.beta(2, 3)), rmt.Synapses.dense(1.4))
+    low, high = cov.covariance_support(ens)[0]
+    step = np.array([1e-5, 4e-5, 1.6e-4])
+    p = cov.covariance_density(ens, high * (1 - step)).value
+    assert np.allclose(p[1:] / p[:-1], 2, rtol=1e-3)  # a square root
+    p = cov.covariance_density(ens, low * (1 + step)).value
+    assert p[0] > 1e-3 and np.all(np.diff(p) > 0)
 
 
 def test_a_solution_on_another_sheet_is_refused():

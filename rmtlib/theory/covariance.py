@@ -29,7 +29,8 @@ spectrum of a part of C. Every unit has its own 2 x 2 block, ``A_i`` and self-en
    + \sum_b R_{ab}\langle rhA/D\rangle_a\langle rhA/D\rangle_b\Big], \qquad Q = \sum_a f_a\langle (Y + pX)/D \rangle_a ,
 
 with ``r`` the inverse of the noise, h the gain, p = 1 or 0. Phi is stationary in X, Y and theta, which is why
-``Q`` has no other terms. All blocks have a positive real part, so that every logarithm is the principal one.
+``Q`` has no other terms. All blocks ((X, iA), (iA, Y)) have a positive Hermitian part, ``Re X Re Y > (Im A)^2``, which picks
+the solution, and makes every logarithm a principal one.
 
 **Finite time.** From ``n f/alpha`` independent samples the estimated covariance has the resolvent of ``C`` at a
 shifted point (Silverstein and Choi, J. Multivariate Anal. 54, 295, 1995). In the variables above
@@ -49,7 +50,7 @@ with noise inside and ``v = V<h^2>/leak^2`` they give (leak = 1)
 where the second bracket is 1 for dense synapses and, for sparse ones of mean degree c, what their number does.
 
 **Routes.** ``"dense"``: the equations above, Newton's method for all points together, from large imaginary parts of c
-down to the real axis; quadrature of the laws refined once. ``"population-dynamics"``: sparse ensembles, the cavity equations by
+down to the real axis; quadrature of the laws refined until it no longer matters; equal units by the roots of a polynomial. ``"population-dynamics"``: sparse ensembles, the cavity equations by
 sampling at ``eta = width - i c^(-1/2)``. ``"cavity"``: the same on the graph of one network. ``"exact"``: singular values.
 The last three give the density *broadened by* ``width`` in s: a Lorentzian about every singular value.
 
@@ -603,7 +604,8 @@ def _one_node(equal: _Equal, c, width, quantity):
     eta = eta[at]
     square = eta * eta
     t = _by_eigenvalues(v, r, eta) if width else _inside(v, r, square.real)
-    t, size, its = _polish(v, r, t, square, 8, 1e-14)
+    # steps are quadratic: below 1e-11 the next one is rounding
+    t, size, its = _polish(v, r, t, square, 8, 1e-11)
     margin = _margin(v, r, t, eta)
     wrong = ~((margin > 0) & (size < 1e-9))
     if np.any(wrong) and not width:
@@ -658,7 +660,8 @@ def _dense_solution(x, c, quantity, noise, observed, alpha, n, width, tol):
         with np.errstate(all="ignore"):
             value, residual, its = _one_node(equal, c, width, quantity)
         status = np.where(residual < 1e-6, int(Status.CONVERGED), int(Status.NOT_CONVERGED))
-        return Solution(value, 1e-13 * (1 + np.abs(value)) + residual, residual, its, status, "dense")
+        error = 1e-13 * (1 + np.abs(value)) + np.where(residual > 1e-10, residual, 0.0)
+        return Solution(value, error, residual, its, status, "dense")
     value, error = np.full(count, np.nan), np.full(count, np.inf)
     residual, its, status = np.full(count, np.inf), np.zeros(count, int), np.full(count, int(Status.QUADRATURE))
     todo, previous, start, size_before = np.arange(count), np.full(count, np.nan), None, -1
@@ -673,8 +676,17 @@ def _dense_solution(x, c, quantity, noise, observed, alpha, n, width, tol):
         parts = []
         for low in range(0, len(todo), block):
             at = slice(low, low + block)
-            warm = None if start is None else (start[0][at], start[1][at])
-            parts.append(_solve(nodes, c[todo[at]], alpha, width, warm))
+            if start is None:
+                parts.append(_solve(nodes, c[todo[at]], alpha, width))
+                continue
+            # from a real solution (outside the support of the coarser rule) there is no way to a complex one
+            got = [p.copy() for p in _solve(nodes, c[todo[at]], alpha, width, (start[0][at], start[1][at]))]
+            half = start[1][at] * start[2][at]
+            cold = np.flatnonzero((np.abs(half.imag) < 1e-3 * np.abs(half)) | ~(got[2] < 1e-10))
+            if cold.size:
+                for part, new in zip(got, _solve(nodes, c[todo[at]][cold], alpha, width), strict=True):
+                    part[cold] = new
+            parts.append(tuple(got))
         u, eta, last, used = (np.concatenate(p) for p in zip(*parts, strict=True)) if parts else (np.zeros(0),) * 4
         if not parts:
             break
@@ -687,7 +699,8 @@ def _dense_solution(x, c, quantity, noise, observed, alpha, n, width, tol):
         error[todo] = change + 1e-13 * sizes
         done = change <= tol * sizes
         status[todo[done]] = Status.CONVERGED
-        todo, start = todo[~done], (u[~done], eta[~done])
+        q = _equations(nodes, u, eta, jacobian=False)[1]
+        todo, start = todo[~done], (u[~done], eta[~done], q[~done])
         if not todo.size:
             break
     small = np.abs(value) < 1e-7  # outside the support, where rounding is amplified next to the edge
@@ -1082,9 +1095,13 @@ def _cavity_solution(net, c, quantity, noise, observed, width, tol, progress):
     for point in tqdm(c, disable=not progress, unit="point"):
         got = cavity.local(net, 0.0, eta=complex(width, -(point**-0.5)), tol=min(1e-6, tol), throw=False)
         s = got.solution
-        parts.append((np.mean(got.g1 + got.g2).real / (2 * np.pi * point**1.5), s.residual, s.iterations, s.status))
-    value, residual, its, status = (np.array(p) for p in zip(*parts, strict=True)) if parts else (np.zeros(0),) * 4
-    return Solution(value, tol * np.abs(value) + 1e-12, residual, its.astype(int), status.astype(int), "cavity")
+        q = np.mean(got.g1 + got.g2)
+        # the last change of the mean resolvent and the residual, both relative, carried over to Q
+        error = np.abs(q) * (float(s.error) / max(abs(complex(s.value)), 1e-300) + float(s.residual))
+        parts.append((q.real, error, s.residual, s.iterations, s.status))
+    q, error, residual, its, status = (np.array(p) for p in zip(*parts, strict=True)) if parts else (np.zeros(0),) * 5
+    scale = 2 * np.pi * c**1.5
+    return Solution(q / scale, error / scale, residual, its.astype(int), status.astype(int), "cavity")
 
 
 # --- public -----------------------------------------------------------------------------------------------
@@ -1172,8 +1189,8 @@ def covariance_density(
     Returns
     -------
     Solution
-        ``.value`` in the shape of c. ``.error``: quadrature and iteration, or two standard errors; the broadening is not
-        an error, and what loops of a graph do is not included.
+        ``.value`` in the shape of c. ``.error``: quadrature and iteration (of the cavity method from its last step and
+        residual), or two standard errors; the broadening is not an error, and what loops of a graph do is not included.
 
     Raises
     ------
