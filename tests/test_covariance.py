@@ -95,6 +95,8 @@ def test_dimension_with_reciprocal_pairs(g, gamma):
     assert np.isclose(got.dimension, published, rtol=1e-10)
     assert np.isclose(ours, published, rtol=1e-10)
     assert np.isclose(got.mean, mu, rtol=1e-10)
+    root = np.sqrt(1 - 4 * r)
+    assert np.isclose(published, root * (1 - g**2 * (2 / (1 + root)) ** 2) ** 2, rtol=1e-10)
 
 
 @settings(max_examples=15, deadline=None)
@@ -265,6 +267,7 @@ def test_cavity_is_exact_on_a_tree():
         a = cov.covariance_density(net, c, noise=noise, width=0.05)
         b = cov.covariance_density(net, c, "exact", noise=noise, width=0.05)
         assert np.allclose(a, b, rtol=1e-8)
+        assert np.all(np.abs(a.value - b.value) <= a.error + b.error)
 
 
 def test_timescales_do_not_enter_with_noise_inside():
@@ -366,6 +369,13 @@ def test_outlier_formulas():
     assert np.sum(above > high) == 1
 
 
+def test_outliers_of_a_symmetric_matrix():
+    """u = v and Gamma = 1: an eigenvalue a + g^2/a of W beyond |a| = g."""
+    for a in (0.6, -0.6, 0.31):
+        assert np.allclose(cov.covariance_outliers(0.3, a, 1.0, 1.0), [(1 - a - 0.09 / a) ** -2])
+    assert not cov.covariance_outliers(0.3, 0.29, 1.0, 1.0).size
+
+
 def test_tail_near_criticality():
     assert sym.tail() == sp.sqrt(3) / (2 * sp.pi * S.x ** sp.Rational(5, 3))
     ens = rmt.ginibre(0.9999, leak=1)
@@ -400,14 +410,136 @@ def test_errors():
         cov.covariance_support(net)
     with pytest.raises(NotApplicableError):
         cov.covariance_density(stable, 1.0, method="population-dynamics")
-    with pytest.raises(NotApplicableError, match="unstable"):
-        cov.covariance_outliers(0.4, 3.0, overlap=0.9)
+    for strength, more in ((3.0, {"overlap": 0.9}), (0.9, {"std": 0.3, "overlap": 1.0, "correlation": 1.0})):
+        with pytest.raises(NotApplicableError, match="unstable"):  # the second has an eigenvalue at 0.9 + 0.1 = 1 exactly
+            cov.covariance_outliers(**{"std": 0.4, "strength": strength, **more})
     with pytest.raises(ValidationError):
         cov.covariance_outliers(0.4, np.nan)
     sparse = rmt.oriented_sparse(3, stats.norm(0, 0.3))
     with pytest.raises(ConvergenceError) as caught:
         cov.covariance_density(sparse, 1.0, population=100, sweeps=24, tol=1e-6)
     assert caught.value.solution.value.shape == ()
+
+
+@pytest.mark.parametrize("g, gamma", [(0.8, 0.2), (0.45, 0.95), (0.3, 1.0), (3.0, -0.8), (0.9, -0.9999), (5.0, -1.0)])
+def test_right_sheet_of_the_quartic(g, gamma):
+    """Two complex pairs of roots (gamma > 0), three roots close together (gamma near -1): mass, moments and the general route."""
+    ens = rmt.elliptic(gamma, g, leak=1)
+    low, high = cov.covariance_support(ens)[0]
+    angle = (np.arange(1500) + 0.5) * np.pi / 3000
+    x = np.exp(np.log(low) + np.log(high / low) * np.sin(angle) ** 2)
+    weight = np.sin(2 * angle) * np.pi / 3000 * np.log(high / low) * x
+    p, cdf = (f(ens, x).value for f in (cov.covariance_density, cov.covariance_cdf))
+    mass = np.cumsum(weight * p) - 0.5 * weight * p
+    # an inverse square root at the upper edge, gamma = -1, is one point's weight, 1/1500
+    slack = 1e-3 if gamma == -1 else 3e-6
+    assert np.max(np.abs(mass - cdf)) < slack
+    assert np.isclose(np.sum(weight * p / x), 1 + g**2, rtol=slack)  # <s^2> = 1 + V
+    if gamma > -1:
+        got = cov.covariance_moments(ens)
+        assert np.allclose([np.sum(weight * p * x**k) for k in (1, 2)], [got.mean, got.second], rtol=1e-7)
+    if g < 5:
+        at = slice(None, None, 100)
+        assert np.allclose(p[at], general(ens, x[at]), rtol=1e-8)
+        assert np.allclose(cdf[at], general(ens, x[at], "cdf"), atol=1e-11)
+
+
+def test_moments_of_equal_units_agree_with_the_linear_equations():
+    ens = rmt.Ensemble(rmt.Population("a", tau=2.0, gain=0.7), rmt.Synapses.dense(0.8), reciprocity=0.3, leak=1.5)
+    for noise in ("inside", "rate"):
+        nodes = cov._nodes(ens, noise, np.ones(1), None, 16)
+        q1, q3, _ = cov._orders(nodes, sparse=False)
+        got = cov.covariance_moments(ens, noise=noise)
+        assert np.allclose([got.mean, got.second], [q1, q3], rtol=1e-12)
+
+
+@pytest.mark.parametrize("g, gamma", [(0.5, 0.0), (0.499, 1.0), (0.9, -1.0), (3.0, -0.8)])
+def test_edges_by_two_routes(g, gamma, monkeypatch):
+    ens = rmt.elliptic(gamma, g, leak=1)
+    exact = cov.covariance_support(ens)
+    monkeypatch.setattr(cov, "_equal_units", lambda *x: None)
+    # Newton's method to rounding; at gamma = -1 the density diverges and its inverse square is extrapolated
+    assert np.allclose(cov.covariance_support(ens), exact, rtol=1e-9 if gamma == -1 else 1e-11)
+
+
+def test_edges_in_special_cases():
+    assert np.allclose(cov.covariance_support(rmt.ginibre(0.9999, leak=1)), [[float(e.subs(S.g, 0.9999)) for e in sym.iid_edges()]])
+    low, high = cov.covariance_support(rmt.ginibre(0.6, leak=1), sampling=1.0)[0]
+    assert low == 0  # as many samples as units
+    equation = sym.sampled_polynomial().as_expr().subs({S.V: sp.Rational(9, 25), S.alpha: 1})
+    found = np.roots([float(k) for k in sp.Poly(sp.discriminant(equation, S.chi), S.x).all_coeffs()])
+    assert np.min(np.abs(found - high)) < 1e-8 * high
+    two = rmt.Ensemble(rmt.Population("a", gain=rmt.Discrete([0.05, 1.2], [0.6, 0.4])), rmt.Synapses.dense(1.2))
+    support = cov.covariance_support(two)
+    assert support.shape == (2, 2)
+    # the share between the two intervals is that below the gap, on both of its sides
+    gap = cov.covariance_cdf(two, [support[0, 1] * (1 + 1e-9), support[1, 0] * (1 - 1e-9)]).value
+    assert abs(gap[0] - gap[1]) < 1e-10
+    inner = cov.covariance_density(two, [support[0, 1] * (1 - 1e-6), support[1, 0] * (1 + 1e-6)]).value
+    assert np.all(inner > 1e-4)
+
+
+def test_points_next_to_an_edge_that_moves_with_the_quadrature():
+    """Within the support, but outside that of the first, coarse rule."""
+    ens = rmt.Ensemble(rmt.Population("a", gain=stats.beta(2, 3)), rmt.Synapses.dense(1.4))
+    low, high = cov.covariance_support(ens)[0]
+    step = np.array([1e-5, 4e-5, 1.6e-4])
+    p = cov.covariance_density(ens, high * (1 - step)).value
+    assert np.allclose(p[1:] / p[:-1], 2, rtol=1e-3)  # a square root
+    p = cov.covariance_density(ens, low * (1 + step)).value
+    assert p[0] > 1e-3 and np.all(np.diff(p) > 0)
+
+
+def test_a_solution_on_another_sheet_is_refused():
+    nodes = cov._nodes(rmt.ginibre(0.5, leak=1), "inside", np.ones(1), None, 16)
+    u, eta, _, _ = cov._solve(nodes, np.array([1.0]))
+    assert not cov._off_sheet(nodes, u, eta)[0]
+    mirrored = u.copy()
+    mirrored[:, :2] = -u[:, :2].conj()  # solves the equations at the same imaginary eta, with negative real parts
+    assert np.max(np.abs(cov._equations(nodes, mirrored, eta, jacobian=False)[0])) < 1e-10
+    assert cov._off_sheet(nodes, mirrored, eta)[0]
+
+
+def test_finite_time_of_any_spectrum():
+    """Atoms: Marchenko and Pastur; quantiles of a dense law against the equations for eta; one network against its data."""
+    alpha = 0.25
+    x = np.linspace(0.3, 2.2, 9)
+    law = np.sqrt((2.25 - x) * (x - 0.25)) / (2 * np.pi * alpha * x)
+    assert np.allclose(cov.covariance_sampled([1.0], x, alpha, quantity="density"), law, rtol=1e-10)
+    ens = rmt.ginibre(0.6, leak=1)
+    grid = np.geomspace(*cov.covariance_support(ens)[0], 201)
+    atoms, weights = np.sqrt(grid[1:] * grid[:-1]), np.diff(cov.covariance_cdf(ens, grid).value)
+    c = np.geomspace(0.02, 25, 25)
+    for alpha in (0.2, 1.0, 3.0):
+        # midpoints of 200 cells; the density is next to a square root edge, which moves
+        for quantity, direct, slack in (("cdf", cov.covariance_cdf, 1e-4), ("density", cov.covariance_density, 5e-3)):
+            got = cov.covariance_sampled(atoms, c, alpha, weights, quantity)
+            assert np.allclose(got, direct(ens, c, sampling=alpha), rtol=0, atol=slack)
+    net = rmt.oriented_sparse(4, stats.norm(0, 0.35)).sample(400, seed=0)
+    inverse = np.linalg.inv(cov._couplings(net, "inside").toarray())
+    data = inverse @ np.random.default_rng(1).standard_normal((400, 200))
+    values = np.linalg.eigvalsh(data @ data.T / 200)[200:]
+    own = cov.covariance_sampled(cov.covariance_eigenvalues(net), values, 2.0)
+    assert distance(own, values, 0.5) < 0.012
+    for bad in ({"sampling": 0.0}, {"weights": [1.0, 2.0]}, {"weights": [-1.0]}, {"quantity": "moment"}, {"values": [-1.0]}):
+        with pytest.raises(ValidationError):
+            cov.covariance_sampled(**{"values": [1.0], "c": 1.0, "sampling": 0.5, **bad})
+
+
+def test_finite_time_of_a_sparse_ensemble():
+    ens = rmt.oriented_sparse(3, stats.norm(0, 0.4), gain=stats.uniform(0.5, 1))
+    c, alpha, n = np.geomspace(0.05, 8, 12), 0.5, 400
+    theory = cov.covariance_cdf(ens, c, sampling=alpha, population=800, sweeps=24, throw=False)
+    found = []
+    for seed in range(6):
+        inverse = np.linalg.inv(cov._couplings(ens.sample(n, seed=seed), "inside").toarray())
+        data = inverse @ np.random.default_rng(seed).standard_normal((n, int(n / alpha)))
+        found.append(np.searchsorted(np.linalg.eigvalsh(data @ data.T * alpha / n), c) / n)
+    spread = np.std(found, axis=0, ddof=1) / 6**0.5
+    assert np.all(np.abs(np.mean(found, axis=0) - theory) < 4 * spread + theory.error + 0.003)
+    assert np.max(theory.error) < 0.02
+    without = cov.covariance_cdf(ens, c, population=800, sweeps=24, throw=False)
+    assert np.max(np.abs(without - theory)) > 0.05  # sampling matters here
 
 
 @pytest.mark.parametrize("alpha", [1.5, 2.0, 5.0])
