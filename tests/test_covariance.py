@@ -487,7 +487,8 @@ def test_points_next_to_an_edge_that_moves_with_the_quadrature():
     p = cov.covariance_density(ens, high * (1 - step)).value
     assert np.allclose(p[1:] / p[:-1], 2, rtol=1e-3)  # a square root
     p = cov.covariance_density(ens, low * (1 + step)).value
-    assert p[0] > 1e-3 and np.all(np.diff(p) > 0)
+    assert p[0] > 1e-3
+    assert np.all(np.diff(p) > 0)
 
 
 def test_a_solution_on_another_sheet_is_refused():
