@@ -228,6 +228,40 @@ def test_gain_square():
         assert value == pytest.approx(rmt.as_law(stats.beta(a, b, loc=h0, scale=width)).second_moment(), rel=1e-10)
 
 
+@pytest.mark.parametrize("z", [-0.042 + 1e-4j, -0.042 + 1e-6j, -0.0202 + 2e-5j, -0.012 + 0.004j])
+def test_edge_function_of_tied_gains_next_to_the_bar(z):
+    """<h^2/|1 + z tau|^2> under a Gaussian copula where it is a narrow peak, against pieces refined around the pole."""
+    tau, gain, tie = stats.beta(2, 2, loc=20, scale=105), stats.beta(2, 3, scale=0.25), 0.9
+    ens = rmt.Ensemble(
+        rmt.Population("I", joint=rmt.GaussianCopula(tau, gain, tie)), rmt.Synapses(stats.norm(0, 1), degree=1.0)
+    )
+    noise, mass = np.polynomial.hermite_e.hermegauss(60)
+    x, w = np.polynomial.legendre.leggauss(24)
+
+    def integrand(t):
+        latent = tie * stats.norm.ppf(tau.cdf(t))[:, None] + np.sqrt(1 - tie**2) * noise
+        square = gain.ppf(stats.norm.cdf(latent)) ** 2 @ mass / mass.sum()
+        return tau.pdf(t) * square / np.abs(1 + z * t) ** 2
+
+    pole = -1 / z.real
+    step = np.geomspace(1e-6, 1, 36)
+    ends = np.unique(np.r_[20.0, pole - step * (pole - 20), pole, pole + step * (125 - pole), 125.0])
+    direct = sum(np.sum(w * integrand((a + b) / 2 + (b - a) / 2 * x)) * (b - a) / 2 for a, b in zip(ends, ends[1:], strict=False))
+    # both rules are good to about 1e-9; the rule in the latent normal alone is wrong by factors here
+    assert float(rmt.edge_function(ens, z)) == pytest.approx(direct, rel=1e-7)
+
+
+def test_a_copula_without_correlation_is_independence_next_to_the_bar():
+    tau, gain = stats.beta(2, 2, loc=20, scale=105), stats.beta(2, 3, scale=0.25)
+    block = rmt.Synapses(stats.norm(0, 4), degree=6.0)
+    z = np.array([-0.03 + 1e-5j, -0.03 + 1e-3j, -0.049 + 1e-4j])
+    tied, free = (
+        rmt.edge_function(rmt.Ensemble(rmt.Population("I", **law), block), z)
+        for law in ({"joint": rmt.GaussianCopula(tau, gain, 0.0)}, {"tau": tau, "gain": gain})
+    )
+    assert np.allclose(tied, free, rtol=1e-9)
+
+
 def test_transfer_of_variance():
     """Mean squared response of sampled cores to noise of complex frequency z, outside the support."""
     ref = rmt.core_periphery()
