@@ -61,6 +61,17 @@ def test_bar_shifts_of_two_units_exactly():
         assert second[i] == pytest.approx(0.5 * 0.8 * 0.7 * -0.4 / t / (1 - other / t), rel=1e-12)
 
 
+def test_bar_shifts_through_a_core_of_one_unit_exactly():
+    """(1 + z tau_E)(1 + z tau_I) = s k: here the second order is the derivative of Sigma alone."""
+    W, t, u = np.array([[0.0, 3.0], [0.5, 0.0]]), 2.0, 0.7
+    net = rmt.Network(W, tau=[t, u], gain=[0.2, 0.4], labels=["E", "I"])
+    k, D = 3.0 * 0.5 * 0.2 * 0.4, 1 - u / t
+    first, second = periphery.bar_shifts(net)
+    assert first[0] == pytest.approx(k / (t * D), rel=1e-12)
+    # 1 + z tau_E = s k/(D + tau_I s z_1 + ...) gives z_2 = -k tau_I z_1/(tau_E D^2)
+    assert second[0] == pytest.approx(-k * u * first[0] / (t * D**2), rel=1e-12)
+
+
 def test_bar_shifts_refuse():
     net = small(1.0)
     with pytest.raises(ValidationError, match="label"):
