@@ -61,6 +61,17 @@ def test_bar_shifts_of_two_units_exactly():
         assert second[i] == pytest.approx(0.5 * 0.8 * 0.7 * -0.4 / t / (1 - other / t), rel=1e-12)
 
 
+def test_bar_shifts_through_a_core_of_one_unit_exactly():
+    """(1 + z tau_E)(1 + z tau_I) = s k: here the second order is the derivative of Sigma alone."""
+    W, t, u = np.array([[0.0, 3.0], [0.5, 0.0]]), 2.0, 0.7
+    net = rmt.Network(W, tau=[t, u], gain=[0.2, 0.4], labels=["E", "I"])
+    k, D = 3.0 * 0.5 * 0.2 * 0.4, 1 - u / t
+    first, second = periphery.bar_shifts(net)
+    assert first[0] == pytest.approx(k / (t * D), rel=1e-12)
+    # 1 + z tau_E = s k/(D + tau_I s z_1 + ...) gives z_2 = -k tau_I z_1/(tau_E D^2)
+    assert second[0] == pytest.approx(-k * u * first[0] / (t * D**2), rel=1e-12)
+
+
 def test_bar_shifts_refuse():
     net = small(1.0)
     with pytest.raises(ValidationError, match="label"):
@@ -226,6 +237,40 @@ def test_gain_square():
     for h0, width, a, b in ((0.0, 0.25, 2, 3), (0.3, 0.7, 2, 3), (0.1, 2.0, 0.7, 4.5)):
         value = float(closed.beta_gain_square().subs({C.h0: h0, C.h_width: width, C.a: a, C.b: b}))
         assert value == pytest.approx(rmt.as_law(stats.beta(a, b, loc=h0, scale=width)).second_moment(), rel=1e-10)
+
+
+@pytest.mark.parametrize("z", [-0.042 + 1e-4j, -0.042 + 1e-6j, -0.0202 + 2e-5j, -0.012 + 0.004j])
+def test_edge_function_of_tied_gains_next_to_the_bar(z):
+    """<h^2/|1 + z tau|^2> under a Gaussian copula where it is a narrow peak, against pieces refined around the pole."""
+    tau, gain, tie = stats.beta(2, 2, loc=20, scale=105), stats.beta(2, 3, scale=0.25), 0.9
+    ens = rmt.Ensemble(
+        rmt.Population("I", joint=rmt.GaussianCopula(tau, gain, tie)), rmt.Synapses(stats.norm(0, 1), degree=1.0)
+    )
+    noise, mass = np.polynomial.hermite_e.hermegauss(60)
+    x, w = np.polynomial.legendre.leggauss(24)
+
+    def integrand(t):
+        latent = tie * stats.norm.ppf(tau.cdf(t))[:, None] + np.sqrt(1 - tie**2) * noise
+        square = gain.ppf(stats.norm.cdf(latent)) ** 2 @ mass / mass.sum()
+        return tau.pdf(t) * square / np.abs(1 + z * t) ** 2
+
+    pole = -1 / z.real
+    step = np.geomspace(1e-6, 1, 36)
+    ends = np.unique(np.r_[20.0, pole - step * (pole - 20), pole, pole + step * (125 - pole), 125.0])
+    direct = sum(np.sum(w * integrand((a + b) / 2 + (b - a) / 2 * x)) * (b - a) / 2 for a, b in zip(ends, ends[1:], strict=False))
+    # both rules are good to about 1e-9; the rule in the latent normal alone is wrong by factors here
+    assert float(rmt.edge_function(ens, z)) == pytest.approx(direct, rel=1e-7)
+
+
+def test_a_copula_without_correlation_is_independence_next_to_the_bar():
+    tau, gain = stats.beta(2, 2, loc=20, scale=105), stats.beta(2, 3, scale=0.25)
+    block = rmt.Synapses(stats.norm(0, 4), degree=6.0)
+    z = np.array([-0.03 + 1e-5j, -0.03 + 1e-3j, -0.049 + 1e-4j])
+    tied, free = (
+        rmt.edge_function(rmt.Ensemble(rmt.Population("I", **law), block), z)
+        for law in ({"joint": rmt.GaussianCopula(tau, gain, 0.0)}, {"tau": tau, "gain": gain})
+    )
+    assert np.allclose(tied, free, rtol=1e-9)
 
 
 def test_transfer_of_variance():

@@ -414,6 +414,39 @@ def test_map_against_the_general_routine():
     np.testing.assert_allclose(memory.abscissa_map(4 * drives, nodes, p, leak=2.0), 2 * got, rtol=1e-10, atol=1e-13)
 
 
+def test_newton_climbs_to_the_abscissa(monkeypatch):
+    """The power mean is increasing and concave in x, and no iterate of the map's Newton method lies right of the root."""
+    rng, seen = np.random.default_rng(3), []
+    add = np.sum
+
+    class Spy:
+        """numpy for the module, with the points at which its power mean is evaluated recorded."""
+
+        def __getattr__(self, name):
+            return getattr(np, name)
+
+        def sum(self, array, *rest, **kind):
+            seen.append(np.array(array))
+            return add(array, *rest, **kind)
+
+    monkeypatch.setattr(memory, "np", Spy())
+    for _ in range(20):
+        tau, p, drive = rng.uniform(0.5, 20, 5), rng.dirichlet(np.ones(5)), rng.uniform(0.05, 3)
+        seen.clear()
+        root = float(memory.abscissa_map(drive, tau, p))
+        x = np.linspace(-1 / tau.max(), root + 1, 400)[1:]
+        mean = (p / (1 + np.multiply.outer(x, tau)) ** 2).sum(-1) ** -0.5
+        assert np.all(np.diff(mean) > 0)
+        assert np.all(np.diff(mean, 2) < 1e-12)
+        terms = [s.ravel() for s in seen if s.shape == (1, 5) and np.all(s > 0)]
+        # the terms p/(1 + x tau)^2 of each step give x; the first sums of the map are of p tau and p
+        points = [(np.sqrt(p / s) - 1) / tau for s in terms]
+        points = [v.mean() for v in points if np.ptp(v) < 1e-9 * (1 + np.abs(v).max())]
+        assert len(points) >= 2
+        assert np.all(np.diff(points) > -1e-12 * (1 + abs(root)))
+        assert max(points) <= root + 1e-12 * (1 + abs(root))
+
+
 @pytest.mark.parametrize("bad", [{"drive": -1.0}, {"tau": [0.0]}, {"weight": [0.5]}, {"leak": 0.0}, {"drive": np.nan}])
 def test_map_refuses(bad):
     with pytest.raises(ValidationError):

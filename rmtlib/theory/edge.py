@@ -21,11 +21,13 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.interpolate import make_interp_spline
 from scipy.optimize import brentq, minimize_scalar
 from scipy.sparse.linalg import ArpackError, eigs
+from scipy.special import ndtri
 
 from ..errors import ConvergenceError, NotApplicableError, ValidationError
-from ..laws import Independent
+from ..laws import GaussianCopula, Independent
 from ..network import Network
 from ..solve import bracketed_root
 from .dense import System, outside_theta, split_tau, theta_newton
@@ -54,7 +56,7 @@ class EdgeFunction:
     ----------
     system : System
     laws : list of joint laws or None
-        Per population; with independent tau and gain they allow rules centred on the near-pole.
+        Per population; with independent tau and gain, or joined by a Gaussian copula, they allow rules centred on the near-pole.
     """
 
     def __init__(self, system: System, laws: list):
@@ -165,13 +167,13 @@ class EdgeFunction:
         out[on_bar] = _BIG
         todo = np.flatnonzero(~on_bar)
         if used is not None:
-            used[on_bar] = len(_LEVELS) + 2 if isinstance(self.laws[k], Independent) else len(_LEVELS) - 1
+            used[on_bar] = len(_LEVELS) + 2 if self._centred(k) else len(_LEVELS) - 1
         if plan is not None:
             for i in np.unique(plan[todo]):
                 at = todo[plan[todo] == i]
                 out[at] = self._rule_sum(k, i, z[at])[0]
             return out
-        split = isinstance(self.laws[k], Independent)
+        split = self._centred(k)
         last, size = np.full(len(z), np.nan), 0
         for i in range(len(_LEVELS) + len(_SPLIT) * split):
             if i == len(_LEVELS) and rtol >= 1e-3:
@@ -210,28 +212,44 @@ class EdgeFunction:
             key = (k, level, "ends")
             if key not in self.sys._cache:
                 parts = [(o[0] + lo, w[0]) for o, w in split_tau(law.tau, np.array([lo]), 2 * level)]
+                parts = [(tau, w * self._gain_square(k, tau)) for tau, w in parts]
                 self.sys._cache[key] = tuple(np.concatenate(p) for p in zip(*parts, strict=True))
             tau, weight = self.sys._cache[key]
             total[beyond] = _sum(self.sys.leak, z[beyond], tau / self.sys.scale, weight) * size[beyond]
         at = ~beyond
         if np.any(at):
             for offset, weight in split_tau(law.tau, centre[at], level):
+                weight = weight * self._gain_square(k, centre[at, None] + offset)
                 distance = (offset / self.sys.scale) ** 2 + gap[at, None] ** 2
                 # at the end of a law both the weight and the distance may underflow to 0
                 total[at] += np.sum(np.divide(weight, distance, out=np.zeros(distance.shape), where=weight > 0), -1)
-        return total * self._gain_square(k) / size, -level
+        return total / size, -level
 
-    def _gain_square(self, k):
-        key = (k, "gain")
+    def _centred(self, k):
+        """Whether there are rules centred on the near-pole: the law of the gain given tau is known."""
+        law = self.laws[k]
+        return isinstance(law, Independent) or (isinstance(law, GaussianCopula) and not law.tau.atoms()[0].size)
+
+    def _gain_square(self, k, tau):
+        """<h^2 | tau>; for a Gaussian copula an interpolation of degree 7 in the latent normal of tau."""
+        key, law = (k, "gain"), self.laws[k]
         if key not in self.sys._cache:
-            self.sys._cache[key] = self.laws[k].gain.second_moment()
-        return self.sys._cache[key]
+            if isinstance(law, Independent):
+                self.sys._cache[key] = law.gain.second_moment()
+            else:
+                count = 241
+                self.sys._cache[key] = make_interp_spline(law._normal_rule(count)[0], law.tau_nodes(count)[3], k=7)
+        known = self.sys._cache[key]
+        if isinstance(law, Independent):
+            return known
+        latent = ndtri(np.clip(law.tau.cdf(tau), 1e-17, 1 - 1e-16))
+        return known(np.clip(latent, -8.5, 8.5))
 
     def _near_axis(self, k, z):
         law = self.laws[k]
         with np.errstate(divide="ignore", invalid="ignore"):
             tau = -self.sys.leak * z.real / np.abs(z) ** 2 * self.sys.scale
-            near = np.pi * law.tau.pdf(tau) * self.sys.scale * self._gain_square(k) / (self.sys.leak * z.imag)
+            near = np.pi * law.tau.pdf(tau) * self.sys.scale * self._gain_square(k, tau) / (self.sys.leak * z.imag)
         return np.where(near > 0, near, 0.0)
 
     def _on_bar(self, k, z):
