@@ -88,7 +88,7 @@ def test_eigenvalues(folder, capsys):
         (["report", "net.npz", "--bootstrap", "3"], "bootstrap must be 0 or at least 20"),
         (["report", "net.npz", "--samples", "-1"], "samples must be an integer of at least 0"),
         (["report", "net.npz", "--seed", "-1"], "seed"),
-        (["report", "net.npz", "--kind", "matrix"], "kind= belongs to tables"),
+        (["report", "net.npz", "--kind", "matrix"], "--kind belongs to tables of text"),
         (["eigenvalues", "net.npz", "-k", "0"], "k must be an integer between 1"),
         (["info", "."], "a folder, not a file"),
     ],
@@ -127,7 +127,7 @@ def test_interruption_leaves_nothing(folder, capsys, monkeypatch):
 def test_warnings_are_lines_too(folder, capsys):
     (folder / "e.csv").write_text("1,2,1\n2,1,1\n")
     assert cli.main(["info", "e.csv"]) == 0
-    assert capsys.readouterr().err == "rmtlib: warning: e.csv: unit 0 has no synapse; is the list numbered from 1?\n"
+    assert capsys.readouterr().err == "rmtlib: warning: e.csv: unit 0 has no synapse; is the list numbered from 1? Then pass --first 1\n"
 
 
 @pytest.mark.parametrize(

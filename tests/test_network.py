@@ -182,7 +182,7 @@ def test_matlab_names(tmp_path):
         ("a.csv", "0,1,1\n0,1,2\n", "more than once"),
         ("a.npz", "not a zip", "not a readable .npz file"),
         ("a.mat", "not matlab", "not a readable .mat file"),
-        ("a.txt", "0,1,1", "expected .npz, .mat, .csv or .tsv"),
+        ("a.txt", "0,1,1", "expected .npz, .npy, .mat, .csv or .tsv"),
     ],
 )
 def test_bad_files(tmp_path, name, content, message):
@@ -718,7 +718,7 @@ def test_bad_tables(tmp_path, content, message):
     assert [p.name for p in tmp_path.iterdir()] == ["w.csv"]
 
 
-@given(st.binary(max_size=200), st.sampled_from([".csv", ".tsv", ".npz", ".mat"]))
+@given(st.binary(max_size=200), st.sampled_from([".csv", ".tsv", ".npz", ".npy", ".mat"]))
 @settings(deadline=None, max_examples=150)
 def test_no_file_ends_in_anything_but_a_network_or_a_refusal(tmp_path_factory, content, ending):
     path = tmp_path_factory.mktemp("bad") / f"w{ending}"
