@@ -218,12 +218,14 @@ def _read_npz(path: Path) -> dict[str, Any]:
 
 def _read_npy(path: Path) -> dict[str, Any]:
     try:
-        with open(path, "rb") as stream:
-            array = np.lib.format.read_array(stream, allow_pickle=False)
+        mapped = np.lib.format.open_memmap(path, mode="r")  # nothing is read, or believed about its size, before this works
+        if mapped.nbytes > _memory():
+            raise MemoryError
+        array = np.array(mapped)
     except MemoryError:
         raise ValidationError(f"{path.name} does not fit in the memory of this machine") from None
     except Exception as error:
-        if "allow_pickle" in str(error) or "Object arrays" in str(error):
+        if "Python objects" in str(error):
             raise ValidationError(
                 f"{path.name} holds pickled objects, which are never loaded: save an array of numbers"
             ) from None
