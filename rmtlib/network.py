@@ -85,7 +85,7 @@ def _per_unit(x: Any, n: int, what: str) -> FloatArray:
 def _weights(x: Any) -> FloatArray | sp.csr_array:
     if isinstance(x, Mapping):
         raise ValidationError(
-            f"weights must be one array, W[target, source], got a {type(x).__name__} with the keys "
+            f"weights must be one array, W[target, source], got {type(x).__name__} with the keys "
             f"{_short([str(key) for key in x], 200)}: pass the one of these that holds the recurrent weights"
         )
     if hasattr(x, "populations"):

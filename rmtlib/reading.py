@@ -56,7 +56,8 @@ _UNIT = {"", "unit", "units", "name", "names", "id", "ids", "index", "key", "neu
     for thing in ("unit", "neuron", "cell", "node", "body", "root", "ptroot", "segment")
     for what in ("", "name", "id", "index", "number", "key")
 } - {"body", "root", "ptroot", "segment"}
-_UNIT_WORDS = "unit, name, neuron, cell, node, id, index, key, unit_name, neuron_id, body_id, root_id, or nothing"
+_ROW_NUMBER = {"", "index", "unnamed0"}  # weaker than the others: programs write these without being asked
+_UNIT_WORDS = "name, neuron, cell, node, id, index, key, unit_name, neuron_id, body_id, root_id, an empty header"
 
 #: Whether messages name arguments of Python or options of the command line, which sets this.
 _SPEECH: ContextVar[str] = ContextVar("rmtlib_speech", default="python")
@@ -132,7 +133,7 @@ def _warn_unused(where: str, kind: str, unused: list[str], fields: dict[str, Any
         listed = ", ".join(repr(name) for name in unused[:8]) + (", ..." if len(unused) > 8 else "")
         words = ["weights", "W", *_FIELDS, "leak", "names"]
         if kind == "column":
-            words = ["unit", *(word for accepted in _FIELDS.values() for word in sorted(accepted, reverse=True))]
+            words = ["unit", *(word for what, accepted in _FIELDS.items() for word in sorted(accepted, key=lambda word: (word != what, word)))]
         warnings.warn(
             f"{where}: {kind}{'s' if len(unused) > 1 else ''} {listed} not used; "
             + "; ".join(f"no {what} in the file, taken as 1" for what in missing)
@@ -203,7 +204,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
         raise ValidationError(f"{path.name} was not written by Network.save: its format is {version!r}, not an integer")
     if int(version) > _FORMAT:
         raise ValidationError(f"{path.name} was written by a newer rmtlib (format {int(version)}): update rmtlib")
-    if "data" in fields and "weights" not in fields:
+    if "data" in fields and not {name.lower() for name in fields} & {"weights", "w"}:
         if not {"indices", "indptr", "tau"} <= fields.keys():
             raise ValidationError(f"{path.name} lacks indices, indptr or tau: it was not written by Network.save")
         n = fields["tau"].size
@@ -721,7 +722,16 @@ class _Units:
 
     def numbers(self, base: int) -> bool:
         """Whether its units may be those of a list by number."""
-        return not self.known or any(_are_positions(column, base) for _, column in self.known)
+        strong = self._strong(self.known)
+        if not self.known or any(_are_positions(column, base) for _, column in strong):
+            return True
+        identifiers = any(all(map(_is_unit, column)) for _, column in strong)  # which the numbers of a list may be
+        return not identifiers and any(_are_positions(column, base) for _, column in self.known)
+
+    @staticmethod
+    def _strong(columns: list[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+        """Without row numbers that a program wrote, if there is anything else."""
+        return [pair for pair in columns if _word(pair[0]) not in _ROW_NUMBER] or columns
 
     def unused(self) -> list[str]:
         """Columns of numbers that nobody asked for: one of them may be a timescale or a gain under another name."""
@@ -731,9 +741,10 @@ class _Units:
         """The column with the names of units; where headers do not say which, the one that holds exactly these names."""
         same = [(head, column) for head, column in self.known + self.other if len(column) == len(wanted) and set(column) == wanted]
         if len(same) > 1:  # one that is called so before one that is not
-            same = [pair for pair in same if pair in self.known] or same
+            same = self._strong([pair for pair in same if pair in self.known] or same)
         if not same:
-            same = self.known if len(self.known) == 1 else [pair for pair in self.known if wanted <= set(pair[1])]
+            known = self._strong(self.known)
+            same = known if len(known) == 1 else [pair for pair in known if wanted <= set(pair[1])]
             if not same and not self.known:
                 raise ValidationError(
                     f"{self.where}: which unit is a row about? No column is called like units, and none holds exactly the "
@@ -754,17 +765,18 @@ class _Units:
     def order(self, base: int, from_one: bool) -> tuple[Any, list[str] | None]:
         """For units without names: the rows in the order of unit numbers, and names if there is a column of them."""
         numbers = [pair for pair in self.known if _are_positions(pair[1], base)]
-        named = [pair for pair in self.known if pair not in numbers]
+        named = [pair for pair in self._strong(self.known) if pair not in numbers]
         if not self.known:
             numbers = [pair for pair in self.other if _are_positions(pair[1], base)]
         if len(self.known) > 1:  # a second one is of use only if it tells units apart
             named = [pair for pair in named if len(set(pair[1])) == len(pair[1])]
         if numbers:
+            numbers = self._strong(numbers)
             self._check_one(numbers)
             self.taken = numbers[0][0]
             place = np.argsort([int(unit) for unit in numbers[0][1]])
             return place, [named[0][1][k] for k in place] if len(named) == 1 else None
-        for head, column in self.known or self.other:
+        for head, column in self._strong(self.known) or self.other:
             if base == 0 and _are_positions(column, 1) and (from_one or sorted(column, key=int) != column):
                 raise ValidationError(
                     f"{self.where}: the column {head!r} seems to number units from 1: if it does, pass {_option('first', 1)}; "
@@ -776,6 +788,12 @@ class _Units:
         return np.arange(self.rows), None
 
 
+def _word(header: str) -> str:
+    """A header without spelling: "Unit name" and unit_name are one; of other signs alone nothing is made."""
+    word = re.sub(r"[^a-z0-9]+", "", header.lower())
+    return word if word or not header.strip() else header.strip()
+
+
 def _all_numbers(cells: list[str]) -> bool:
     filled = [cell for cell in cells if cell]
     return bool(filled) and all(map(_is_number, filled))
@@ -783,15 +801,13 @@ def _all_numbers(cells: list[str]) -> bool:
 
 def _sort_columns(table: _Units, header: list[str], columns: list[Any]) -> None:
     for head, column in zip(header, columns, strict=True):
-        word = re.sub(r"[^a-z0-9]+", "", head.lower())
         (what,) = [name for name, words in _FIELDS.items() if head.strip().lower() in words] or [None]
         if what is not None:
             if what in table.fields:
                 raise ValidationError(f"{table.where}: two columns of the header {header} may be {what}")
             table.fields[what] = column
         else:
-            called = word in _UNIT and (word or not head.strip())
-            (table.known if called else table.other).append((head, [str(cell) for cell in column]))
+            (table.known if _word(head) in _UNIT else table.other).append((head, [str(cell) for cell in column]))
 
 
 def _unit_table(path: Path) -> _Units:
@@ -816,6 +832,7 @@ def _small_table(path: Path) -> tuple[list[str] | None, list[tuple[int, list[str
         raise ValidationError(f"cannot read {path.name!r}: values of units come in .csv, .tsv or .txt")
     body: list[tuple[int, list[str]]] = []
     with _Lines(path, "," if path.suffix.lower() == ".csv" else "\t") as lines:
+        lines.spaces = False
         first, rows = lines.block()
         while rows:
             body += _clean(rows, first)
@@ -828,7 +845,7 @@ def _small_table(path: Path) -> tuple[list[str] | None, list[tuple[int, list[str
             raise ValidationError(f"{path.name}, line {number}: {len(cells)} columns, but the first row has {width}")
     known = set().union(*_FIELDS.values(), _UNIT)
     top = body[0][1]
-    if not any(map(_is_number, top)) and (width > 1 or top[0].lower() in known or _is_number(body[-1][1][0])):
+    if not any(map(_is_number, top)) and (width > 1 or top[0].lower() in known or _word(top[0]) in known or _is_number(body[-1][1][0])):
         return top, body[1:]
     return None, body
 
@@ -884,7 +901,7 @@ def _by_name(mapping: Mapping, what: str, names: Any, n: int, base: int) -> list
 
 def _from_file(path: Path, what: str, names: Any, n: int, base: int) -> Any:
     header, body = _small_table(path)
-    if len(body[0][1] if body else header or []) == 1 and (header is None or header[0].lower() not in _UNIT):
+    if len(body[0][1] if body else header or []) == 1 and (header is None or _word(header[0]) not in _UNIT):
         cells = [cells[0] for _, cells in body]
         return np.array(cells) if what == "labels" else _numbers(path, what, cells, body)
     table = _unit_table(path)

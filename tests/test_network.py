@@ -982,9 +982,28 @@ def test_a_frame_of_units_written_by_pandas(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("edges", "table", "names", "tau"),
+    [  # row numbers that a program wrote give way to a column that somebody named
+        ("0,1,1\n2,0,1\n", ",unit,tau\n0,2,30\n1,0,10\n2,1,20\n", None, [10, 20, 30]),
+        ("0,1,1\n2,0,1\n", "index,node,tau\n2,2,30\n0,1,20\n1,0,10\n", None, [10, 20, 30]),
+        ("10,11,1\n12,10,1\n", ",unit,tau\n0,12,30\n1,10,10\n2,11,20\n", ["12", "10", "11"], [30, 10, 20]),
+        ("0,1,1\n2,0,1\n", ",gene_name,node,tau\n0,x,C,30\n1,y,A,10\n2,z,B,20\n", ["C", "A", "B"], [30, 10, 20]),
+        (NAMED, ",id,node,tau\n1,7,C,30\n2,8,A,10\n3,9,B,20\n", ["C", "A", "B"], [30, 10, 20]),
+        (NAMED, ",node,tau\n1,C,30\n2,D,10\n3,B,20\n4,A,5\n", ["C", "D", "B", "A"], [30, 10, 20, 5]),
+    ],
+)
+def test_row_numbers_beside_units(tmp_path, edges, table, names, tau):
+    (tmp_path / "e.csv").write_text(edges)
+    (tmp_path / "u.csv").write_text(table)
+    net = rmt.load(tmp_path / "e.csv", units=tmp_path / "u.csv", gain=1.0)
+    assert net.tau.tolist() == tau
+    assert names is None if net.names is None else net.names.tolist() == names
+
+
+@pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("tau\n1\n2\n3\n", "which unit is a row about.*call that column unit .also accepted: unit, name, neuron, cell, node"),
+        ("tau\n1\n2\n3\n", "which unit is a row about.*call that column unit .also accepted: name, neuron, cell, node"),
         ("gene,tau\nA,1\nB,2\nD,3\n", "none holds exactly the 3 names of the network"),
         ("gene,tau\nA,1\nB,2\nC,3\nD,4\n", "none holds exactly the 3 names of the network"),
         ("gene,tau\nA,1\nB,2\nA,3\n", "none holds exactly the 3 names of the network"),
@@ -1096,7 +1115,9 @@ def test_letters_of_any_size(tmp_path, ending):
     assert np.array_equal(net.weights, SQUARE)
     assert (net.tau.tolist(), net.gain.tolist(), net.leak) == ([1, 2, 3], [0.5] * 3, 0.25)
     assert net.labels.tolist() == ["E", "I", "I"]
-    assert np.array_equal(rmt.load(save(w=SQUARE)).weights, SQUARE)
+    assert np.array_equal(rmt.load(save(w=SQUARE), gain=1.0).weights, SQUARE)
+    with pytest.warns(UserWarning, match="variable 'data' not used; no tau in the file, taken as 1"):  # theirs, not CSR
+        assert np.array_equal(rmt.load(save(W=SQUARE, data=np.ones(9)), gain=1.0).weights, SQUARE)
     # a name exactly so comes first
     net = rmt.load(save(W=SQUARE, w=np.ones(3), tau=2.0, Tau=3.0, gain=1.0))
     assert np.array_equal(net.weights, SQUARE)
@@ -1279,7 +1300,7 @@ def test_arrays_saved_by_numpy(tmp_path):
 
 def test_a_dict_of_arrays_is_not_weights(tmp_path):
     state = {"rnn.weight_hh_l0": SQUARE, "rnn.bias_hh_l0": np.zeros(3)}
-    message = r"one array, W\[target, source\], got a dict with the keys \['rnn.weight_hh_l0', 'rnn.bias_hh_l0'\]"
+    message = r"one array, W\[target, source\], got dict with the keys \['rnn.weight_hh_l0', 'rnn.bias_hh_l0'\]"
     with pytest.raises(ValidationError, match=message):
         Network(state)
     np.savez(tmp_path / "a.npz", W=SQUARE)
