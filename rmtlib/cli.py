@@ -1,6 +1,6 @@
 r"""The command line: ``rmtlib report``, ``rmtlib info``, ``rmtlib eigenvalues``.
 
-Each reads one network as :func:`~rmtlib.network.load` does (a ``.npz``, ``.mat``, ``.csv`` or ``.tsv`` file, with timescales, gains and labels in
+Each reads one network as :func:`~rmtlib.network.load` does (a ``.npz``, ``.npy``, ``.mat``, ``.csv`` or ``.tsv`` file, with timescales, gains and labels in
 it or beside it) and answers
 
 .. math:: \alpha(J) = \max_i \mathrm{Re}\, \lambda_i(J), \qquad J = T^{-1}(-leak + W H),
@@ -8,8 +8,9 @@ it or beside it) and answers
 with more or less around it. ``python -m rmtlib`` is the same program.
 
 Exit codes: 0 done; 1 refused, with one line on stderr that says why; 2 a command line that cannot be read; 130
-interrupted. Files are written whole or not at all, when everything else is done; progress goes to stderr, results to
-stdout.
+interrupted. Files are written whole or not at all, when everything else is done; without ``-o`` the page goes to the
+current folder, not beside the network. Progress goes to stderr, results to stdout. Messages name the options of the
+command line where the package names arguments.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ __all__ = ["main", "parser"]
 
 _NETWORK = """The network is a file of one of these kinds:
   .npz   written by Network.save or scipy.sparse.save_npz
+  .npy   a matrix of numbers, written by numpy.save
   .mat   MATLAB up to v7.2, with a variable weights or W, and optionally tau, gain, labels
-  .csv   a list of synapses, one a line: source,target,weight (units by number from 0, or by name),
-         or a square matrix of numbers: one row per target, one column per source
+  .csv   a list of synapses, one a line: source,target,weight (units by number from 0, by number from 1
+         with --first 1, or by name), or a square matrix of numbers: one row per target,
+         one column per source
   .tsv   the same, separated by tabs
 W[i, j] is the synapse from j to i. A matrix with sources in its rows needs --transpose."""
 
@@ -73,12 +76,13 @@ def parser() -> argparse.ArgumentParser:
     own.add_argument("--tau", type=_number_or_file, metavar="NUMBER|FILE", help="timescales: one for all, or a file with one a line (default: those of the network file, else 1)")  # fmt: skip
     own.add_argument("--gain", type=_number_or_file, metavar="NUMBER|FILE", help="gains, likewise")
     own.add_argument("--labels", metavar="FILE", help="population of each unit, one name a line")
-    own.add_argument("--units", metavar="FILE", help="all of these in one table: a header with unit, tau, gain, label")
+    own.add_argument("--units", metavar="FILE", help="all of these in one table: a header with unit (or neuron, node, id, ...), tau, gain, label")
     own.add_argument("--leak", type=float, metavar="NUMBER", help="leak of all units (default 1)")
     how = source.add_argument_group("how the file is read")
     how.add_argument("--kind", choices=("edges", "named edges", "matrix"), help="what a .csv or .tsv holds, where that is in doubt")
     how.add_argument("--transpose", action="store_true", help="the file has sources in its rows, targets in its columns")
     how.add_argument("--sum-repeated", action="store_true", help="add the weights of pairs that a list names more than once")
+    how.add_argument("--first", type=int, default=0, metavar="NUMBER", help="number of the first unit: 1 if the file, and that of --units, number from 1 (default 0)")  # fmt: skip
     how.add_argument("-n", type=int, metavar="UNITS", help="number of units of a list of synapses, if the last have none")
 
     report = commands.add_parser(
@@ -86,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
         description="Write one page of HTML about the network: spectrum, fitted law, distance to marginality,\nwhat moves it, tests and warnings. It opens in any browser, also without a network connection.\n\n" + _NETWORK,
     )  # fmt: skip
     out = report.add_argument_group("output")
-    out.add_argument("-o", "--output", metavar="HTML", help="where the page goes (default: NETWORK-report.html in this folder); an older one is replaced")  # fmt: skip
+    out.add_argument("-o", "--output", metavar="HTML", help="where the page goes (default: NETWORK-report.html in the current folder, not beside NETWORK); an older one is replaced")  # fmt: skip
     out.add_argument("--json", metavar="JSON", help="also write all numbers here")
     out.add_argument("--name", help="title of the page (default: the name of the file)")
     out.add_argument("--time-unit", default="", metavar="UNIT", help="unit of the timescales, such as ms")
@@ -144,11 +148,16 @@ def _say(text: str) -> None:
 
 def _load(given: argparse.Namespace) -> Any:
     from .network import load
+    from .reading import _SPEECH
 
-    return load(
-        given.network, tau=given.tau, gain=given.gain, labels=given.labels, leak=given.leak, n=given.n, kind=given.kind,
-        units=given.units, transpose=given.transpose, repeated="sum" if given.sum_repeated else "error",
-    )  # fmt: skip
+    speech = _SPEECH.set("options")
+    try:
+        return load(
+            given.network, tau=given.tau, gain=given.gain, labels=given.labels, leak=given.leak, n=given.n, kind=given.kind,
+            units=given.units, transpose=given.transpose, repeated="sum" if given.sum_repeated else "error", first=given.first,
+        )  # fmt: skip
+    finally:
+        _SPEECH.reset(speech)
 
 
 def _target(path: str, endings: tuple[str, ...], *taken: Path) -> Path:

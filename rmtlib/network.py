@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,11 @@ def _per_unit(x: Any, n: int, what: str) -> FloatArray:
 
 
 def _weights(x: Any) -> FloatArray | sp.csr_array:
+    if isinstance(x, Mapping):
+        raise ValidationError(
+            f"weights must be one array, W[target, source], got {type(x).__name__} with the keys "
+            f"{_short([str(key) for key in x], 200)}: pass the one of these that holds the recurrent weights"
+        )
     if hasattr(x, "populations"):
         raise ValidationError("an Ensemble is a law of networks, not one: draw one with ensemble.sample(n, seed=...)")
     if sp.issparse(x):
@@ -355,14 +360,14 @@ class Network:
     @classmethod
     def from_edges(
         cls, source: Any, target: Any, weight: Any, tau: Any = None, gain: Any = None, labels: Any = None,
-        leak: float = 1.0, n: int | None = None, names: Any = None, repeated: str = "error",
+        leak: float = 1.0, n: int | None = None, names: Any = None, repeated: str = "error", first: int = 0,
     ) -> Network:
-        """The network of a list of synapses: ``W[target[k], source[k]] = weight[k]``.
+        """The network of a list of synapses: ``W[target[k] - first, source[k] - first] = weight[k]``.
 
         Parameters
         ----------
         source, target : (m,) array_like of int or str
-            Units by number, 0..n-1, or by name.
+            Units by number, 0..n-1 (first..first+n-1), or by name.
         weight : float or (m,) array_like
         tau, gain, labels : optional
             As for :class:`Network`, or a mapping from the name (the number) of each unit; default 1, 1, None.
@@ -373,6 +378,8 @@ class Network:
             All units in their order. By default the names in ``source`` and ``target``, sorted.
         repeated : {"error", "sum"}
             What to do with several weights for one pair.
+        first : int
+            Number of the first unit; 1 for lists made in MATLAB, Julia or R. Mappings go by these numbers too.
 
         Raises
         ------
@@ -388,34 +395,42 @@ class Network:
         """
         from . import reading
 
-        return reading.from_edges(source, target, weight, tau, gain, labels, leak, n, names, repeated)
+        return reading.from_edges(source, target, weight, tau, gain, labels, leak, n, names, repeated, first)
 
     @classmethod
     def from_pandas(
         cls, frame: Any, tau: Any = None, gain: Any = None, labels: Any = None, leak: float = 1.0,
-        units: Any = None, repeated: str = "error",
+        units: Any = None, repeated: str = "error", first: int = 0,
     ) -> Network:
         """The network of a pandas frame: a table of synapses, or a square table of weights.
 
         Parameters
         ----------
         frame : pandas.DataFrame
-            With columns ``source``, ``target``, ``weight`` (or pre and post, from and to, as in a file): one
-            synapse a row. Otherwise square: rows are targets, columns sources, and where index and columns are
+            With columns ``source``, ``target``, ``weight`` (or pre and post, from and to, src and dst, as in a
+            file): one synapse a row. Otherwise square: rows are targets, columns sources, and where index and columns are
             names they must be the same ones; columns are put into the order of the rows.
         tau, gain, labels : optional
             As for :meth:`from_edges`; a Series is matched by its index where that holds the names.
         leak : float
         units : pandas.DataFrame, optional
-            One row a unit, with columns ``unit`` (else the index is taken), and any of ``tau``, ``gain``,
-            ``label``. It sets the order of the units.
+            One row a unit, with a column ``unit`` (or called as :func:`load` says under ``units``; else an index
+            other than 0, 1, 2, ... is taken), and any of ``tau``, ``gain``, ``label``. It sets the order of the units.
         repeated : {"error", "sum"}
+            As for :meth:`from_edges`.
+        first : int
             As for :meth:`from_edges`.
 
         Raises
         ------
         ValidationError
-            A frame of neither form.
+            A frame of neither form; columns for source and target without one for the weight; a frame of units that
+            does not say which unit a row is about.
+
+        Warns
+        -----
+        UserWarning
+            A column of numbers in ``units`` was not used, and there is no ``tau`` or no ``gain``.
 
         Examples
         --------
@@ -426,7 +441,7 @@ class Network:
         """
         from . import reading
 
-        return reading.from_pandas(frame, tau, gain, labels, leak, units, repeated)
+        return reading.from_pandas(frame, tau, gain, labels, leak, units, repeated, first)
 
     @classmethod
     def from_networkx(
@@ -530,19 +545,22 @@ def load(
     units: Any = None,
     transpose: bool = False,
     repeated: str = "error",
+    first: int = 0,
 ) -> Network:
-    """Read a network from ``.npz``, ``.mat``, or from a table in ``.csv`` or ``.tsv``.
+    """Read a network from ``.npz``, ``.npy``, ``.mat``, or from a table in ``.csv`` or ``.tsv``.
 
     Parameters
     ----------
     path : path
         ``.npz`` as written by :meth:`Network.save` (never unpickled), or a matrix of weights as
-        written by ``scipy.sparse.save_npz``; ``.mat`` (MATLAB up to v7.2) with a variable ``weights``
-        or ``W`` and optionally ``tau``, ``gain``, ``labels``, ``names``, ``leak``; a table of text in
-        UTF-8, see ``kind``, with ``#`` comments.
+        written by ``scipy.sparse.save_npz``; ``.npy``: one array of numbers, the weights; ``.mat`` (MATLAB up
+        to v7.2). Variables of ``.npz`` and ``.mat`` are ``weights`` or ``W``, and optionally ``tau``, ``gain``,
+        ``labels``, ``names``, ``leak``, in letters of any size (a name exactly so comes first). A table of text is
+        in UTF-8, see ``kind``, with ``#`` comments; numbers separated by spaces are read too, as
+        ``numpy.savetxt`` writes them by default.
     tau, gain, labels : optional
         Replace what the file holds; where it holds none of them: 1, 1, None. One value a unit, a single
-        number, a mapping from the names of units, or the path of a file: one value a line (``.csv``,
+        number, a mapping from the names (numbers) of units, or the path of a file: one value a line (``.csv``,
         ``.tsv``, ``.txt``), or a table as for ``units`` of which that column is taken.
     leak : float, optional
         Likewise; default 1.
@@ -550,32 +568,42 @@ def load(
         Number of units of a list of synapses, when the last ones have none.
     kind : {None, "edges", "named edges", "matrix"}
         What a table holds. *Edges*: one synapse a line, ``source, target, weight``. Units are numbered from
-        0, or have names (also numbers, with "named edges"): these become ``names``, sorted, unless ``units``
+        0 (see ``first``), or have names (also numbers, with "named edges"): these become ``names``, sorted, unless ``units``
         says the order. A header line (also as a comment above the first synapse) that names the columns
-        decides their order: source, pre or from; target, post or to; the weight is the third column, or of
+        decides their order: source, src, pre or from; target, dst, post or to; the weight is the third column, or of
         several the one called weight. *Matrix*: rows of numbers, one per target, one column per source,
         with names of units above, or on the left, or both. By default the table must leave no doubt.
     units : path, optional
-        A table with one row a unit and a header: ``unit`` (the name or number; else in the order of rows),
-        and any of ``tau``, ``gain``, ``label``.
+        A table with one row a unit and a header: ``unit`` (the name or number), and any of ``tau`` (or
+        timescale), ``gain`` (slope), ``label`` (population). The column of units may also be called name,
+        neuron, cell, node, id, index, key, or unit_name, neuron_id, body_id, root_id and the like, in any
+        spelling, or have an empty header, as pandas writes an index. If no header says so, units with names
+        take the one column that holds exactly these names (none: an error), units by number the one column
+        that holds each number once, else the order of rows.
     transpose : bool
         The file has ``W[source, target]``.
     repeated : {"error", "sum"}
         What to do with several weights for one pair in a list of synapses.
+    first : int
+        Number of the first unit in the file, in ``units`` and in mappings; 1 for what MATLAB, Julia or R number.
+        Unit ``k`` there is row ``k - first`` here.
 
     Raises
     ------
     ValidationError
         A file that is truncated, pickled, of an unknown kind, or describes no valid network; a table
         that may be read in two ways, an edge list under a header that does not say which column is the
-        source, or whose unit numbers look like identifiers.
+        source or the weight, or whose unit numbers look like identifiers; a table of units that does not say
+        which unit a row is about.
     FileNotFoundError
         No such file.
 
     Warns
     -----
     UserWarning
-        No synapse of an edge list touches unit 0: its units may be numbered from 1.
+        No synapse of an edge list touches unit 0: its units may be numbered from 1 (``first=1``). A variable of
+        the file, or a column of numbers in ``units``, was not used, and no ``tau`` or no ``gain`` was found or
+        given, so that it is 1: the name may be misspelt.
 
     Examples
     --------
@@ -589,4 +617,4 @@ def load(
     """
     from . import reading
 
-    return reading.load(path, tau, gain, labels, leak, n, kind, units, transpose, repeated)
+    return reading.load(path, tau, gain, labels, leak, n, kind, units, transpose, repeated, first)

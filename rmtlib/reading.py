@@ -17,6 +17,8 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,24 +43,44 @@ _BYTES_PER_UNIT = 64  # what Network holds for a unit without synapses, with the
 _ROWS = 65_536  # rows read at a time
 
 _SOURCE = {"source", "src", "pre", "presynaptic", "from"}
-_TARGET = {"target", "tgt", "post", "postsynaptic", "to"}
+_TARGET = {"target", "tgt", "dst", "dest", "destination", "post", "postsynaptic", "to"}
 _WEIGHT = {"weight", "weights", "w", "strength"}
-_FIELDS = {  # of a table of units
-    "unit": {"unit", "units", "name", "neuron", "cell", "id"},
+_FIELDS = {  # of a table of units, and of arrays in a file
     "tau": {"tau", "timescale"},
     "gain": {"gain", "slope"},
     "labels": {"label", "labels", "population"},
 }
+# The column of a table that says which unit a row is about. An empty header: pandas writes an index so.
+_UNIT = {"", "unit", "units", "name", "names", "id", "ids", "index", "key", "neurons", "cells", "nodes", "unnamed0"} | {
+    thing + what
+    for thing in ("unit", "neuron", "cell", "node", "body", "root", "ptroot", "segment")
+    for what in ("", "name", "id", "index", "number", "key")
+} - {"body", "root", "ptroot", "segment"}
+_ROW_NUMBER = {"", "index", "unnamed0"}  # weaker than the others: programs write these without being asked
+_UNIT_WORDS = "name, neuron, cell, node, id, index, key, unit_name, neuron_id, body_id, root_id, an empty header"
+
+#: Whether messages name arguments of Python or options of the command line, which sets this.
+_SPEECH: ContextVar[str] = ContextVar("rmtlib_speech", default="python")
+
+
+def _option(name: str, value: Any = None) -> str:
+    """How the reader of a message says this: ``kind='edges'`` or ``--kind edges``."""
+    if _SPEECH.get() == "python":
+        return f"{name}=" if value is None else f"{name}={value!r}"
+    if name == "repeated":
+        return "--sum-repeated"
+    option = "-n" if name == "n" else f"--{name}"
+    return option if value is None else f'{option} "{value}"' if " " in str(value) else f"{option} {value}"
 
 
 def load(
     path: Any, tau: Any = None, gain: Any = None, labels: Any = None, leak: float | None = None,
     n: int | None = None, kind: str | None = None, units: Any = None, transpose: bool = False,
-    repeated: str = "error",
+    repeated: str = "error", first: int = 0,
 ) -> Network:
     """See :func:`~rmtlib.network.load`."""
     path = Path(path)
-    n = _checked_size(n)
+    n, first = _checked_size(n), _checked_first(first)
     if kind is not None and kind not in KINDS:
         raise ValidationError(f"unknown kind {kind!r}; kinds of tables: {', '.join(KINDS)}")
     _check_repeated(repeated)
@@ -66,33 +88,64 @@ def load(
         raise FileNotFoundError(f"no such file: {path}" if not path.is_dir() else f"a folder, not a file: {path}")
     table = None if units is None else _unit_table(Path(units))
     ending = path.suffix.lower()
-    readers = {".npz": _read_npz, ".mat": _read_mat}
+    readers = {".npz": _read_npz, ".npy": _read_npy, ".mat": _read_mat}
     if ending in readers:
-        for given, name in ((n, "n="), (kind, "kind=")):
+        for given, name in ((n, "n"), (kind, "kind")):
             if given is not None:
-                raise ValidationError(f"{name} belongs to tables of text; {path.name} has its own size and form")
+                raise ValidationError(f"{_option(name)} belongs to tables of text; {path.name} has its own size and form")
         fields = readers[ending](path)
     elif ending in (".csv", ".tsv"):
-        fields = _read_table(path, "," if ending == ".csv" else "\t", n, kind, table, repeated)
+        fields = _read_table(path, "," if ending == ".csv" else "\t", n, kind, table, repeated, first)
     else:
-        raise ValidationError(f"cannot load {path.name!r}: expected .npz, .mat, .csv or .tsv")
+        raise ValidationError(f"cannot load {path.name!r}: expected .npz, .npy, .mat, .csv or .tsv")
+    unused, from_one = fields.pop("unused", []), fields.pop("from one", False)
     try:
         if transpose:
             weights = fields["weights"]
             fields["weights"] = weights.T.tocsr() if sp.issparse(weights) else np.transpose(weights)
         names = fields.get("names")
         size = np.shape(fields["weights"])[0] if np.ndim(fields["weights"]) else 0
+        if first and names is not None:
+            raise ValidationError(f"{_option('first')} belongs to units by number, but the units of this network have names")
         if table is not None:
-            fields |= _match_units(table, names, size)
+            fields |= _match_units(table, names, size, first, from_one)
             names = fields.get("names", names)
         for what, given in (("tau", tau), ("gain", gain), ("labels", labels)):
             if given is not None:
-                fields[what] = _given(given, what, names, size)
+                fields[what] = _given(given, what, names, size, first)
         if leak is not None:
             fields["leak"] = leak
-        return Network(**fields)
+        network = Network(**fields)
     except ValidationError as error:
-        raise ValidationError(f"{path.name}: {error}") from None
+        length = re.search(r"(tau|gain) has shape|labels have shape|is missing for", str(error))
+        hint = f" (if the list numbers its units from 1, pass {_option('first', 1)})" if from_one and length else ""
+        raise ValidationError(f"{path.name}: {error}{hint}") from None
+    _warn_unused(path.name, "variable", unused, fields)
+    if table is not None:
+        _warn_unused(table.where, "column", table.unused(), fields)
+    return network
+
+
+def _warn_unused(where: str, kind: str, unused: list[str], fields: dict[str, Any]) -> None:
+    """A word about names that mean nothing here, where a value that one of them may have meant was taken as 1."""
+    missing = [what for what in ("tau", "gain") if fields.get(what) is None]
+    if unused and missing:
+        listed = ", ".join(repr(name) for name in unused[:8]) + (", ..." if len(unused) > 8 else "")
+        words = ["weights", "W", *_FIELDS, "leak", "names"]
+        if kind == "column":
+            words = ["unit", *(word for what, accepted in _FIELDS.items() for word in sorted(accepted, key=lambda word: (word != what, word)))]
+        warnings.warn(
+            f"{where}: {kind}{'s' if len(unused) > 1 else ''} {listed} not used; "
+            + "; ".join(f"no {what} in the file, taken as 1" for what in missing)
+            + f" (what is read: {', '.join(words)})",
+            stacklevel=4,
+        )
+
+
+def _checked_first(first: Any) -> int:
+    if isinstance(first, (bool, np.bool_)) or not isinstance(first, (int, np.integer)) or first < 0:
+        raise ValidationError(f"first is the number of the first unit, 0 or 1 as a rule, got {_short(first)}")
+    return int(first)
 
 
 def _checked_size(n: Any) -> int | None:
@@ -151,7 +204,7 @@ def _read_npz(path: Path) -> dict[str, Any]:
         raise ValidationError(f"{path.name} was not written by Network.save: its format is {version!r}, not an integer")
     if int(version) > _FORMAT:
         raise ValidationError(f"{path.name} was written by a newer rmtlib (format {int(version)}): update rmtlib")
-    if "data" in fields and "weights" not in fields:
+    if "data" in fields and not {name.lower() for name in fields} & {"weights", "w"}:
         if not {"indices", "indptr", "tau"} <= fields.keys():
             raise ValidationError(f"{path.name} lacks indices, indptr or tau: it was not written by Network.save")
         n = fields["tau"].size
@@ -162,6 +215,26 @@ def _read_npz(path: Path) -> dict[str, Any]:
             raise ValidationError(f"{path.name} holds an inconsistent sparse matrix: {error}") from None
         fields["weights"] = matrix
     return _known_fields(path, fields)
+
+
+def _read_npy(path: Path) -> dict[str, Any]:
+    try:
+        mapped = np.lib.format.open_memmap(path, mode="r")  # nothing is read, or believed about its size, before this works
+        if mapped.nbytes > _memory():
+            raise MemoryError
+        array = np.array(mapped)
+    except MemoryError:
+        raise ValidationError(f"{path.name} does not fit in the memory of this machine") from None
+    except Exception as error:
+        if "Python objects" in str(error):
+            raise ValidationError(
+                f"{path.name} holds pickled objects, which are never loaded: save an array of numbers"
+            ) from None
+        raise ValidationError(
+            f"{path.name} is not a readable .npy file: it is truncated, damaged or something else ({error}; and pickled "
+            "objects are never loaded)"
+        ) from None
+    return {"weights": array}
 
 
 def _read_scipy(path: Path) -> sp.csr_array:
@@ -183,7 +256,7 @@ def _read_mat(path: Path) -> dict[str, Any]:
         raise ValidationError(f"{path.name} is a MATLAB v7.3 file: save it with '-v7' instead") from None
     except Exception as error:
         raise ValidationError(f"{path.name} is not a readable .mat file ({error})") from None
-    fields = {name: value for name, value in raw.items() if not name.startswith("__")}
+    fields = _known_fields(path, {name: value for name, value in raw.items() if not name.startswith("__")})
     for name in ("tau", "gain", "leak"):
         if name in fields:  # MATLAB knows no 1-d arrays and no scalars
             fields[name] = fields[name].ravel()[0] if fields[name].size == 1 else fields[name].ravel()
@@ -191,15 +264,25 @@ def _read_mat(path: Path) -> dict[str, Any]:
         if name in fields:
             cells = fields[name].ravel()
             fields[name] = np.array([str(np.ravel(cell)[0]) if np.size(cell) else "" for cell in cells])
-    return _known_fields(path, fields)
+    return fields
 
 
-def _known_fields(path: Path, fields: dict[str, Any]) -> dict[str, Any]:
-    if "weights" not in fields and "W" in fields:
-        fields["weights"] = fields.pop("W")
+def _known_fields(path: Path, variables: dict[str, Any]) -> dict[str, Any]:
+    """What is called like a part of a network, in letters of any size; and "unused", the names of the others."""
+    fields, left = {}, dict(variables)
+    for what in ("weights", "tau", "gain", "labels", "leak", "names"):
+        spellings = [[what], [name for name in variables if name.lower() == what]]
+        if what == "weights":
+            spellings[1:1] = [["W"]]
+            spellings.append(["w"])
+        best = next((spelling for spelling in spellings if set(spelling) & variables.keys()), [])
+        if len(best) > 1:
+            raise ValidationError(f"{path.name}: the variables {', '.join(best)} may each be {what}: keep one of them")
+        if best:
+            fields[what] = left.pop(best[0])
     if "weights" not in fields:
-        raise ValidationError(f"{path.name} holds no variable 'weights' (or 'W'), only {sorted(fields)}")
-    return {name: fields[name] for name in ("weights", "tau", "gain", "labels", "leak", "names") if name in fields}
+        raise ValidationError(f"{path.name} holds no variable 'weights' (or 'W'), only {sorted(variables)}")
+    return fields | {"unused": sorted(left)}
 
 
 # ------------------------------------------------------------------------------- tables of text
@@ -210,6 +293,7 @@ class _Lines:
 
     def __init__(self, path: Path, delimiter: str):
         self.path, self.delimiter, self.line = path, delimiter, 0
+        self.spaces: bool | None = None  # whether numbers are separated by spaces; None until a row says so
 
     def __enter__(self) -> _Lines:
         # utf-8-sig: spreadsheets put a byte-order mark in front
@@ -230,7 +314,28 @@ class _Lines:
                 f"{self.path.name}, near line {self.reader.line_num}: not a table of text ({error})"
             ) from None
         self.line += len(rows)
+        if self.spaces is None:
+            row = next((row for row in rows if any(map(str.strip, row)) and not row[0].lstrip().startswith("#")), None)
+            if row is not None:
+                self.spaces, self.width = _spaced(row), len(row[0].split())
+        if self.spaces:
+            rows = [self._split(row) for row in rows]
         return first, rows
+
+    def _split(self, row: list[str]) -> list[str]:
+        """A row at its spaces; a comment only if it may name the columns."""
+        parts = row[0].split() if len(row) == 1 else row
+        if parts and parts[0].startswith("#"):
+            words = row[0].lstrip().lstrip("#").split()
+            return [f"# {words[0]}", *words[1:]] if len(row) == 1 and len(words) == self.width else row
+        return parts
+
+
+def _spaced(row: list[str]) -> bool:
+    """Whether this is a row of numbers with spaces between them, as numpy.savetxt writes it by default."""
+    parts = row[0].split(" ") if len(row) == 1 else []
+    parts = [part for part in parts if part]
+    return len(parts) > 1 and all(map(_is_number, parts)) and not any(c in row[0].strip() for c in "\t\v\f")
 
 
 def _clean(rows: list[list[str]], first: int) -> list[tuple[int, list[str]]]:
@@ -283,7 +388,7 @@ def _commented(rows: list[list[str]]) -> tuple[int, int, int] | None:
 
 
 def _read_table(
-    path: Path, delimiter: str, n: int | None, kind: str | None, table: dict[str, Any] | None, repeated: str
+    path: Path, delimiter: str, n: int | None, kind: str | None, table: _Units | None, repeated: str, base: int
 ) -> dict[str, Any]:
     with _Lines(path, delimiter) as lines:
         first, rows = lines.block()
@@ -293,16 +398,16 @@ def _read_table(
             raise ValidationError(f"{path.name} lists no synapse")
         if kind is None:
             kind = _kind_of(path, rows, body, whole)
-            if kind == "edges" and table is not None and not _are_positions(table.get("unit")):
+            if kind == "edges" and table is not None and not table.numbers(base):
                 kind = "named edges"  # the numbers are identifiers
         if kind == "matrix":
             if n is not None:
-                raise ValidationError(f"{path.name}: n= belongs to lists of synapses; a matrix has its own size")
+                raise ValidationError(f"{path.name}: {_option('n')} belongs to lists of synapses; a matrix has its own size")
             while len(rows) == _ROWS:
                 first, rows = lines.block()
                 body += _clean(rows, first)
             return _read_matrix(path, body)
-        return _read_edges(path, lines, first, rows, n, kind == "named edges", table, repeated)
+        return _read_edges(path, lines, first, rows, n, kind == "named edges", table, repeated, base)
 
 
 def _kind_of(path: Path, rows: list[list[str]], body: list[tuple[int, list[str]]], whole: bool) -> str:
@@ -312,6 +417,12 @@ def _kind_of(path: Path, rows: list[list[str]], body: list[tuple[int, list[str]]
         raise ValidationError(
             f"{path.name}, line {number}: one column, {_short(top[0])}: .csv files are separated by commas, "
             ".tsv files by tabs"
+        )
+    if len(top) == 1 and len(top[0].split()) > 1:
+        mark = "','" if path.suffix.lower() == ".csv" else r"'\t'"
+        raise ValidationError(
+            f"{path.name}, line {number}: one column, {_short(top[0])}: its parts seem separated by spaces, which is read "
+            f"only where all of them are numbers; write the file with delimiter={mark}"
         )
     header = not any(map(_is_number, top))
     columns = _commented(rows) or (_columns(top) if header else None)
@@ -325,8 +436,8 @@ def _kind_of(path: Path, rows: list[list[str]], body: list[tuple[int, list[str]]
         square = whole and len(below) == 3 and all(len(r) == 3 and all(map(_is_number, r)) for r in below)
         if square and all(_is_unit(cell) for row in below for cell in row[:2]):
             raise ValidationError(
-                f"{path.name} may be a 3 x 3 matrix or a list of three synapses: say kind='matrix' or kind='edges' "
-                "(or give a list the header source,target,weight)"
+                f"{path.name} may be a 3 x 3 matrix or a list of three synapses: say {_option('kind', 'matrix')} or "
+                f"{_option('kind', 'edges')} (or give a list the header source,target,weight)"
             )
         named_above = header and whole and len(below) == 2 and (
             top[0] == "" or all(r[0] == name for r, name in zip(below, top[1:], strict=True))
@@ -347,9 +458,9 @@ def _edges_with(below: list[list[str]], columns: tuple[int, int, int]) -> str:
     return "edges" if any(_is_unit(below[0][k]) for k in columns[:2]) else "named edges"
 
 
-def _are_positions(units: list[str] | None) -> bool:
-    """Whether these are the numbers 0..n-1 in some order (True where there are none)."""
-    return units is None or (all(map(_is_unit, units)) and sorted(map(int, units)) == list(range(len(units))))
+def _are_positions(units: list[str], base: int) -> bool:
+    """Whether these are the numbers of all units, the first of which is base, in some order."""
+    return all(map(_is_unit, units)) and sorted(map(int, units)) == list(range(base, base + len(units)))
 
 
 # ------------------------------------------------------------------------------ lists of synapses
@@ -357,15 +468,17 @@ def _are_positions(units: list[str] | None) -> bool:
 
 def _read_edges(
     path: Path, lines: _Lines, first: int, rows: list[list[str]], n: int | None, named: bool,
-    table: dict[str, Any] | None, repeated: str,
+    table: _Units | None, repeated: str, base: int,
 ) -> dict[str, Any]:
-    if named and n is not None:
-        raise ValidationError(f"{path.name}: n= belongs to units by number; list units without synapses in units=")
+    for given, name in ((n is not None, "n"), (base, "first")):
+        if named and given:
+            also = f"; list units without synapses in {_option('units')}" if name == "n" else ""
+            raise ValidationError(f"{path.name}: {_option(name)} belongs to units by number, these have names{also}")
     columns, width, started = _commented(rows), 3, False
     parts: list[tuple[Any, Any, NDArray]] = []
     largest, line = -1, 0  # largest unit number, and where it is
     while rows:
-        block = _plain_block(rows, columns or (0, 1, 2), width, named) if started else None
+        block = _plain_block(rows, columns or (0, 1, 2), width, named, base) if started else None
         if block is None:  # one line after the other: the first block, and one with something unusual in it
             edges = []
             for number, cells in _clean(rows, first):
@@ -374,7 +487,7 @@ def _read_edges(
                     if not any(map(_is_number, cells)):
                         columns, width = _header(f"{path.name}, line {number}", cells, columns), len(cells)
                         continue
-                edges.append(_edge(f"{path.name}, line {number}", cells, columns or (0, 1, 2), width, named))
+                edges.append(_edge(f"{path.name}, line {number}", cells, columns or (0, 1, 2), width, named, base))
                 if not named and max(edges[-1][:2]) > largest:
                     largest, line = max(edges[-1][:2]), number
             if edges:
@@ -394,18 +507,20 @@ def _read_edges(
     weight = np.concatenate([part[2] for part in parts])
     if named:
         source, target = ([name for part in parts for name in part[k]] for k in (0, 1))
-        order = None if table is None else table.get("unit")
+        order = None if table is None else table.names({name for ends in (source, target) for name in ends})
         names, source, target = _numbers_of_names(np.array(source), np.array(target), order, path.name)
         return {"weights": _matrix(source, target, weight, len(names), repeated, path.name, names), "names": names}
     source, target = (np.concatenate([np.asarray(part[k], dtype=np.int64) for part in parts]) for k in (0, 1))
     if table is not None and n is None:
-        n = table["rows"]
-    n = _number_of_units(source, target, n, largest, path.name, line)
-    return {"weights": _matrix(source, target, weight, n, repeated, path.name, None)}
+        n = table.rows
+    n = _number_of_units(source, target, n, largest, path.name, line, base)
+    from_one = not (base or np.any(source == 0) or np.any(target == 0))
+    return {"weights": _matrix(source, target, weight, n, repeated, path.name, None, base), "from one": from_one}
 
 
 def _header(where: str, cells: list[str], commented: tuple[int, int, int] | None) -> tuple[int, int, int]:
     columns = _columns(cells)
+    _check_weight_column(cells, where)
     if columns is None or commented not in (None, columns):
         raise ValidationError(
             f"{where}: cannot tell from the header {cells} which column is which: name them source, target, "
@@ -414,14 +529,29 @@ def _header(where: str, cells: list[str], commented: tuple[int, int, int] | None
     return columns
 
 
-def _edge(where: str, cells: list[str], columns: tuple[int, int, int], width: int, named: bool) -> tuple[Any, Any, float]:
+def _check_weight_column(header: list[str], where: str) -> None:
+    """Refuse columns for source and target, and none, or more than one that may be it, for the weight."""
+    if _columns(header) is not None:
+        return
+    source, target, weight = _roles(header)
+    if len(source) == len(target) == 1 and source != target and (len(header) == 2 or not weight):
+        raise ValidationError(
+            f"{where}: cannot tell from the header {_short(header, 200)} which column is the weight: there is no column "
+            "weight. Name one so, or add a column weight with 1 in each row if synapses are only there or not"
+        )
+
+
+def _edge(
+    where: str, cells: list[str], columns: tuple[int, int, int], width: int, named: bool, base: int
+) -> tuple[Any, Any, float]:
     """One synapse, with all that can be wrong with it."""
     if len(cells) != width:
-        raise ValidationError(f"{where}: expected source, target, weight; got {len(cells)} columns")
+        also = "; a list without weights needs a third column, 1 in each row" if len(cells) == 2 == width - 1 else ""
+        raise ValidationError(f"{where}: expected source, target, weight; got {len(cells)} columns{also}")
     one, two, weight = (cells[k] for k in columns)
     if not _is_number(weight) or not (named or (_is_unit(one) and _is_unit(two))):
         expected = "two names and a weight" if named else "two unit numbers and a weight"
-        hint = "" if named or not _is_number(weight) else " (units may have names, with kind='named edges')"
+        hint = "" if named or not _is_number(weight) else f" (units may have names, with {_option('kind', 'named edges')})"
         raise ValidationError(f"{where}: expected {expected}, got {cells}{hint}")
     if named:
         if not (one and two):
@@ -429,13 +559,13 @@ def _edge(where: str, cells: list[str], columns: tuple[int, int, int], width: in
         if not np.isfinite(float(weight)):
             raise ValidationError(f"{where}: weights are finite, got {cells}")
         return one, two, float(weight)
-    if min(int(one), int(two)) < 0 or not np.isfinite(float(weight)):
-        raise ValidationError(f"{where}: units are numbered from 0 and weights are finite, got {cells}")
+    if min(int(one), int(two)) < base or not np.isfinite(float(weight)):
+        raise ValidationError(f"{where}: units are numbered from {base} and weights are finite, got {cells}")
     return int(one), int(two), float(weight)
 
 
 def _plain_block(
-    rows: list[list[str]], columns: tuple[int, int, int], width: int, named: bool
+    rows: list[list[str]], columns: tuple[int, int, int], width: int, named: bool, base: int
 ) -> tuple[Any, Any, NDArray] | None:
     """A block in which every row is a synapse, or None."""
     if set(map(len, rows)) != {width}:
@@ -454,7 +584,7 @@ def _plain_block(
         one, two = (np.fromiter(map(int, cells), dtype=np.int64, count=len(rows)) for cells in (one, two))
     except (ValueError, OverflowError):
         return None
-    return (one, two, values) if min(one.min(), two.min()) >= 0 else None
+    return (one, two, values) if min(one.min(), two.min()) >= base else None
 
 
 def _numbers_of_names(source: NDArray, target: NDArray, order: Any, where: str) -> tuple[NDArray, NDArray, NDArray]:
@@ -474,7 +604,9 @@ def _numbers_of_names(source: NDArray, target: NDArray, order: Any, where: str) 
     return names, position[: len(source)], position[len(source) :]
 
 
-def _number_of_units(source: NDArray, target: NDArray, n: int | None, largest: int, name: str, line: int = 0) -> int:
+def _number_of_units(
+    source: NDArray, target: NDArray, n: int | None, largest: int, name: str, line: int = 0, base: int = 0
+) -> int:
     """n, or what the largest number implies, unless the numbers are identifiers."""
     where = f"{name}, line {line}: unit number {largest}" if line else f"{name}: unit number {largest}"
     zero = bool(np.any(source == 0) or np.any(target == 0))
@@ -485,31 +617,35 @@ def _number_of_units(source: NDArray, target: NDArray, n: int | None, largest: i
                 raise ValidationError(
                     f"{where}, but only {units} units have a synapse, so these look like identifiers; units are "
                     "numbered 0..n-1: renumber them, e.g. with np.unique(ids, return_inverse=True), take them as names "
-                    "with kind='named edges', or pass n= if there are that many"
+                    f"with {_option('kind', 'named edges')}, or pass {_option('n')} if there are that many"
                 )
-        n = largest + 1
-        if not zero:
-            warnings.warn(f"{name}: unit 0 has no synapse; is the list numbered from 1?", stacklevel=6)
-    elif largest >= n:
-        hint = "; is the list numbered from 1?" if largest == n and not zero else ""
-        raise ValidationError(f"{where}, but n={n} units are numbered 0..{n - 1}{hint}")
+        n = largest + 1 - base
+        if not (zero or base):
+            warnings.warn(
+                f"{name}: unit 0 has no synapse; is the list numbered from 1? Then pass {_option('first', 1)}",
+                stacklevel=6 if line else 4,  # load is two calls further away
+            )
+    elif largest >= n + base:
+        hint = f"; is the list numbered from 1? Then pass {_option('first', 1)}" if largest == n and not (zero or base) else ""
+        raise ValidationError(f"{where}, but n={n} units are numbered {base}..{n + base - 1}{hint}")
     if _BYTES_PER_UNIT * n > _memory():
         raise ValidationError(f"{name}: n={n} units do not fit in the {1e-9 * _memory():,.0f} GB of this machine")
     return n
 
 
 def _matrix(
-    source: NDArray, target: NDArray, weight: NDArray, n: int, repeated: str, where: str, names: Any
+    source: NDArray, target: NDArray, weight: NDArray, n: int, repeated: str, where: str, names: Any, base: int = 0
 ) -> sp.csr_array:
+    source, target = source - base, target - base
     matrix = sp.coo_array((weight, (target, source)), shape=(n, n)).tocsr()
     if matrix.nnz != len(weight) and repeated == "error":
         order = np.lexsort((source, target))
         again = np.flatnonzero((np.diff(target[order]) == 0) & (np.diff(source[order]) == 0))
         a, b = int(source[order[again[0]]]), int(target[order[again[0]]])
-        pair = f"{a} -> {b}" if names is None else f"{names[a]} -> {names[b]}"
+        pair = f"{a + base} -> {b + base}" if names is None else f"{names[a]} -> {names[b]}"
         raise ValidationError(
             f"{where} lists some synapse more than once ({len(weight) - matrix.nnz} lines too many, the first pair is "
-            f"{pair}): merge repeated lines first, or pass repeated='sum'"
+            f"{pair}): merge repeated lines first, or pass {_option('repeated', 'sum')}"
         )
     return matrix
 
@@ -573,28 +709,120 @@ def _aligned_names(rows: Any, columns: Any, weights: NDArray, where: str) -> tup
 # ------------------------------------------------------------------- what belongs to the units
 
 
-def _unit_table(path: Path) -> dict[str, Any]:
-    """Columns of a table of units, as text, under the names unit, tau, gain, labels; and "rows"."""
+@dataclass
+class _Units:
+    """A table of units: values in the order of its rows, and the columns that may say which unit a row is about."""
+
+    where: str
+    rows: int
+    fields: dict[str, Any] = field(default_factory=dict)  # tau, gain, labels
+    known: list[tuple[str, list[str]]] = field(default_factory=list)  # columns called like units
+    other: list[tuple[str, list[str]]] = field(default_factory=list)  # columns called like nothing known
+    taken: Any = None  # header of the one that was taken from the others
+
+    def numbers(self, base: int) -> bool:
+        """Whether its units may be those of a list by number."""
+        strong = self._strong(self.known)
+        if not self.known or any(_are_positions(column, base) for _, column in strong):
+            return True
+        identifiers = any(all(map(_is_unit, column)) for _, column in strong)  # which the numbers of a list may be
+        return not identifiers and any(_are_positions(column, base) for _, column in self.known)
+
+    @staticmethod
+    def _strong(columns: list[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
+        """Without row numbers that a program wrote, if there is anything else."""
+        return [pair for pair in columns if _word(pair[0]) not in _ROW_NUMBER] or columns
+
+    def unused(self) -> list[str]:
+        """Columns of numbers that nobody asked for: one of them may be a timescale or a gain under another name."""
+        return [head for head, cells in self.other if head != self.taken and _all_numbers(cells)]
+
+    def names(self, wanted: set[str]) -> list[str]:
+        """The column with the names of units; where headers do not say which, the one that holds exactly these names."""
+        same = [(head, column) for head, column in self.known + self.other if len(column) == len(wanted) and set(column) == wanted]
+        if len(same) > 1:  # one that is called so before one that is not
+            same = self._strong([pair for pair in same if pair in self.known] or same)
+        if not same:
+            known = self._strong(self.known)
+            same = known if len(known) == 1 else [pair for pair in known if wanted <= set(pair[1])]
+            if not same and not self.known:
+                raise ValidationError(
+                    f"{self.where}: which unit is a row about? No column is called like units, and none holds exactly the "
+                    f"{len(wanted)} names of the network; call that column unit (also accepted: {_UNIT_WORDS})"
+                )
+        self._check_one(same)
+        self.taken, column = same[0]
+        if len(set(column)) < len(column):
+            twice = next(name for k, name in enumerate(column) if name in column[:k])
+            raise ValidationError(f"{self.where} lists unit {twice!r} more than once")
+        return column
+
+    def _check_one(self, found: list[tuple[str, list[str]]]) -> None:
+        if not found or any(column != found[0][1] for _, column in found):
+            heads = ", ".join(repr(head) for head, _ in found or self.known)
+            raise ValidationError(f"{self.where}: each of the columns {heads} may say which unit a row is about: keep one of them")
+
+    def order(self, base: int, from_one: bool) -> tuple[Any, list[str] | None]:
+        """For units without names: the rows in the order of unit numbers, and names if there is a column of them."""
+        numbers = [pair for pair in self.known if _are_positions(pair[1], base)]
+        named = [pair for pair in self._strong(self.known) if pair not in numbers]
+        if not self.known:
+            numbers = [pair for pair in self.other if _are_positions(pair[1], base)]
+        if len(self.known) > 1:  # a second one is of use only if it tells units apart
+            named = [pair for pair in named if len(set(pair[1])) == len(pair[1])]
+        if numbers:
+            numbers = self._strong(numbers)
+            self._check_one(numbers)
+            self.taken = numbers[0][0]
+            place = np.argsort([int(unit) for unit in numbers[0][1]])
+            return place, [named[0][1][k] for k in place] if len(named) == 1 else None
+        for head, column in self._strong(self.known) or self.other:
+            if base == 0 and _are_positions(column, 1) and (from_one or sorted(column, key=int) != column):
+                raise ValidationError(
+                    f"{self.where}: the column {head!r} seems to number units from 1: if it does, pass {_option('first', 1)}; "
+                    "if it is something else, leave it out"
+                )
+        if self.known:
+            self._check_one(named)
+            return np.arange(self.rows), self.names(set(named[0][1]))
+        return np.arange(self.rows), None
+
+
+def _word(header: str) -> str:
+    """A header without spelling: "Unit name" and unit_name are one; of other signs alone nothing is made."""
+    word = re.sub(r"[^a-z0-9]+", "", header.lower())
+    return word if word or not header.strip() else header.strip()
+
+
+def _all_numbers(cells: list[str]) -> bool:
+    filled = [cell for cell in cells if cell]
+    return bool(filled) and all(map(_is_number, filled))
+
+
+def _sort_columns(table: _Units, header: list[str], columns: list[Any]) -> None:
+    for head, column in zip(header, columns, strict=True):
+        (what,) = [name for name, words in _FIELDS.items() if head.strip().lower() in words] or [None]
+        if what is not None:
+            if what in table.fields:
+                raise ValidationError(f"{table.where}: two columns of the header {header} may be {what}")
+            table.fields[what] = column
+        else:
+            (table.known if _word(head) in _UNIT else table.other).append((head, [str(cell) for cell in column]))
+
+
+def _unit_table(path: Path) -> _Units:
+    """The columns of a table of units."""
     header, body = _small_table(path)
     if header is None:
         raise ValidationError(f"{path.name}: a table of units needs a header, with unit, tau, gain or label")
-    columns: dict[str, Any] = {"rows": len(body)}
-    for k, cell in enumerate(header):
-        for field, words in _FIELDS.items():
-            if cell.lower() in words:
-                if field in columns:
-                    raise ValidationError(f"{path.name}: two columns of the header {header} may be {field}")
-                columns[field] = [cells[k] for _, cells in body]
-    if not columns.keys() - {"rows", "unit"}:
+    table = _Units(path.name, len(body))
+    _sort_columns(table, header, [[cells[k] for _, cells in body] for k in range(len(header))])
+    if not table.fields:
         raise ValidationError(f"{path.name}: the header {header} names none of tau, gain, label")
-    for field in ("tau", "gain"):
-        if field in columns:
-            columns[field] = _numbers(path, field, columns[field], body)
-    units = columns.get("unit")
-    if units is not None and len(set(units)) < len(units):
-        twice = next(name for k, name in enumerate(units) if name in units[:k])
-        raise ValidationError(f"{path.name} lists unit {twice!r} more than once")
-    return columns
+    for what in ("tau", "gain"):
+        if what in table.fields:
+            table.fields[what] = _numbers(path, what, table.fields[what], body)
+    return table
 
 
 def _small_table(path: Path) -> tuple[list[str] | None, list[tuple[int, list[str]]]]:
@@ -604,6 +832,7 @@ def _small_table(path: Path) -> tuple[list[str] | None, list[tuple[int, list[str
         raise ValidationError(f"cannot read {path.name!r}: values of units come in .csv, .tsv or .txt")
     body: list[tuple[int, list[str]]] = []
     with _Lines(path, "," if path.suffix.lower() == ".csv" else "\t") as lines:
+        lines.spaces = False
         first, rows = lines.block()
         while rows:
             body += _clean(rows, first)
@@ -614,9 +843,9 @@ def _small_table(path: Path) -> tuple[list[str] | None, list[tuple[int, list[str
     for number, cells in body:
         if len(cells) != width:
             raise ValidationError(f"{path.name}, line {number}: {len(cells)} columns, but the first row has {width}")
-    known = set().union(*_FIELDS.values())
+    known = set().union(*_FIELDS.values(), _UNIT)
     top = body[0][1]
-    if not any(map(_is_number, top)) and (width > 1 or top[0].lower() in known or _is_number(body[-1][1][0])):
+    if not any(map(_is_number, top)) and (width > 1 or top[0].lower() in known or _word(top[0]) in known or _is_number(body[-1][1][0])):
         return top, body[1:]
     return None, body
 
@@ -628,43 +857,41 @@ def _numbers(path: Path, what: str, cells: list[str], body: list[tuple[int, list
     return np.array(cells).astype(float)
 
 
-def _match_units(table: dict[str, Any], names: Any, n: int) -> dict[str, Any]:
+def _match_units(table: _Units, names: Any, n: int, base: int, from_one: bool = False) -> dict[str, Any]:
     """Columns of a table of units, in the order of the units of the network."""
-    units, count = table.get("unit"), table["rows"]
-    out = {field: table[field] for field in ("tau", "gain", "labels") if field in table}
-    if count != n and (names is None or units is None):
-        raise ValidationError(f"the table of units has {count} rows, but there are {n} units")
-    if units is None:
-        return {field: np.array(column) for field, column in out.items()}
+    out: dict[str, Any] = {}
     if names is not None:
+        units = table.names(set(names.tolist()))
         place = {name: k for k, name in enumerate(units)}
         missing = [name for name in names.tolist() if name not in place]
         if missing:
             raise ValidationError(f"{len(missing)} unit(s) are not in the table of units, the first is {missing[0]!r}")
-        order = [place[name] for name in names.tolist()]
-    elif _are_positions(units):
-        order = np.argsort([int(unit) for unit in units])
-    else:  # rows of a matrix without names: in the order of the table
-        order, out["names"] = np.arange(n), units
-    return {field: np.array(column)[order] for field, column in out.items()}
+        order: Any = [place[name] for name in names.tolist()]
+    else:
+        if table.rows != n:
+            raise ValidationError(f"the table of units has {table.rows} rows, but there are {n} units")
+        order, units = table.order(base, from_one)
+        if units is not None:
+            out["names"] = units
+    return out | {what: np.array(column)[order] for what, column in table.fields.items()}
 
 
-def _given(x: Any, what: str, names: Any, n: int) -> Any:
+def _given(x: Any, what: str, names: Any, n: int, base: int = 0) -> Any:
     """tau, gain or labels as an array or a number: from a file, a mapping, or a Series with the names of units."""
     if isinstance(x, (str, os.PathLike)):
-        return _from_file(Path(x), what, names, n)
+        return _from_file(Path(x), what, names, n, base)
     if isinstance(x, Mapping):
-        return _by_name(x, what, names, n)
+        return _by_name(x, what, names, n, base)
     if hasattr(x, "to_numpy") and hasattr(x, "index"):  # a pandas Series: the index decides where it can
         index = [str(key) for key in x.index]
         if names is not None and set(index) & set(names.tolist()):
-            return _by_name(dict(zip(index, x.to_numpy(), strict=True)), what, names, n)
+            return _by_name(dict(zip(index, x.to_numpy(), strict=True)), what, names, n, base)
         return x.to_numpy()
     return x
 
 
-def _by_name(mapping: Mapping, what: str, names: Any, n: int) -> list[Any]:
-    keys = list(range(n)) if names is None else names.tolist()
+def _by_name(mapping: Mapping, what: str, names: Any, n: int, base: int) -> list[Any]:
+    keys = list(range(base, base + n)) if names is None else names.tolist()
     text = {str(key): value for key, value in mapping.items()}
     missing = [key for key in keys if str(key) not in text]
     if missing:
@@ -672,15 +899,15 @@ def _by_name(mapping: Mapping, what: str, names: Any, n: int) -> list[Any]:
     return [text[str(key)] for key in keys]
 
 
-def _from_file(path: Path, what: str, names: Any, n: int) -> Any:
+def _from_file(path: Path, what: str, names: Any, n: int, base: int) -> Any:
     header, body = _small_table(path)
-    if len(body[0][1] if body else header or []) == 1 and (header is None or header[0].lower() not in _FIELDS["unit"]):
+    if len(body[0][1] if body else header or []) == 1 and (header is None or _word(header[0]) not in _UNIT):
         cells = [cells[0] for _, cells in body]
         return np.array(cells) if what == "labels" else _numbers(path, what, cells, body)
     table = _unit_table(path)
-    if what not in table:
+    if what not in table.fields:
         raise ValidationError(f"{path.name}: the header {header} has no column for {what}")
-    return _match_units({key: table[key] for key in ("rows", "unit", what) if key in table}, names, n)[what]
+    return _match_units(table, names, n, base)[what]
 
 
 # ------------------------------------------------------------------------ objects of other libraries
@@ -688,10 +915,10 @@ def _from_file(path: Path, what: str, names: Any, n: int) -> Any:
 
 def from_edges(
     source: Any, target: Any, weight: Any, tau: Any = None, gain: Any = None, labels: Any = None,
-    leak: float = 1.0, n: int | None = None, names: Any = None, repeated: str = "error",
+    leak: float = 1.0, n: int | None = None, names: Any = None, repeated: str = "error", first: int = 0,
 ) -> Network:  # fmt: skip
     """See :meth:`rmtlib.Network.from_edges`."""
-    n = _checked_size(n)
+    n, first = _checked_size(n), _checked_first(first)
     _check_repeated(repeated)
     source, target = _end(source, "source"), _end(target, "target")
     if source.shape != target.shape:
@@ -712,17 +939,19 @@ def from_edges(
             raise ValidationError(f"n={n}, but there are {names.size} names")
         n = names.size
     if numbers:
-        if source.size and min(source.min(), target.min()) < 0:
-            raise ValidationError(f"units are numbered from 0, got {min(source.min(), target.min())}")
+        if source.size and min(source.min(), target.min()) < first:
+            raise ValidationError(f"units are numbered from {first}, got {min(source.min(), target.min())}")
         largest = int(max(source.max(), target.max())) if source.size else -1
-        n = _number_of_units(source, target, n, largest, "edges")
+        n = _number_of_units(source, target, n, largest, "edges", base=first)
     else:
+        if first:
+            raise ValidationError("first= belongs to units by number, these have names")
         if n is not None and names is None:
             raise ValidationError("n= belongs to units by number; list units without synapses in names=")
         names, source, target = _numbers_of_names(source.astype(str), target.astype(str), names, "edges")
         n = names.size
-    matrix = _matrix(source, target, weight, n, repeated, "the list", names)
-    return _network(matrix, tau, gain, labels, leak, names)
+    matrix = _matrix(source, target, weight, n, repeated, "the list", names, first)
+    return _network(matrix, tau, gain, labels, leak, names, first)
 
 
 def _end(x: Any, what: str) -> NDArray:
@@ -743,25 +972,26 @@ def _end(x: Any, what: str) -> NDArray:
     raise ValidationError(f"{what} must hold unit numbers or names, got an array of dtype {array.dtype}")
 
 
-def _network(weights: Any, tau: Any, gain: Any, labels: Any, leak: float, names: Any) -> Network:
+def _network(weights: Any, tau: Any, gain: Any, labels: Any, leak: float, names: Any, base: int = 0) -> Network:
     n = np.shape(weights)[0] if np.ndim(weights) else 0
-    values = [_given(x, what, names, n) for x, what in ((tau, "tau"), (gain, "gain"), (labels, "labels"))]
+    values = [_given(x, what, names, n, base) for x, what in ((tau, "tau"), (gain, "gain"), (labels, "labels"))]
     tau, gain = (1.0 if x is None else x for x in values[:2])
     return Network(weights, tau, gain, values[2], leak, names)
 
 
 def from_pandas(
     frame: Any, tau: Any = None, gain: Any = None, labels: Any = None, leak: float = 1.0, units: Any = None,
-    repeated: str = "error",
+    repeated: str = "error", first: int = 0,
 ) -> Network:  # fmt: skip
     """See :meth:`rmtlib.Network.from_pandas`."""
     if not (hasattr(frame, "columns") and hasattr(frame, "to_numpy")):
         raise ValidationError(f"from_pandas takes a DataFrame, got {type(frame).__name__}")
-    table = _frame_units(units)
-    order = None if table is None else table.get("unit")
+    first = _checked_first(first)
+    table, from_one = _frame_units(units), False
     header = [str(name) for name in frame.columns]
     columns = _columns(header) if len(header) >= 3 else None
     if columns is None:
+        _check_weight_column(header, "the frame")
         if frame.shape[0] != frame.shape[1]:
             raise ValidationError(
                 f"a frame of {frame.shape[0]} rows and the columns {_short(header)} is neither square nor a table of "
@@ -776,31 +1006,41 @@ def from_pandas(
         network = _network(weights, None, None, None, leak, names)
     else:
         source, target, weight = (frame.iloc[:, k].to_numpy() for k in columns)
-        if order is not None and (_end(source, "source").dtype.kind == "U" or not _are_positions(order)):
-            source, target = (_end(x, "source").astype(str) for x in (source, target))
-        n = table["rows"] if table is not None and _end(source, "source").dtype.kind != "U" else None
-        names = order if n is None else None
-        network = from_edges(source, target, weight, leak=leak, n=n, names=names, repeated=repeated)
-    fields = {} if table is None else _match_units(table, network.names, network.n)
+        source, target = _end(source, "source"), _end(target, "target")
+        text = "U" in (source.dtype.kind, target.dtype.kind)
+        n = names = None
+        if table is not None and (text or not table.numbers(first)):
+            source, target = source.astype(str), target.astype(str)
+            names = table.names(set(source.tolist()) | set(target.tolist()))
+        elif table is not None:
+            n = table.rows
+            from_one = first == 0 and not (np.any(source == 0) or np.any(target == 0))
+        network = from_edges(source, target, weight, leak=leak, n=n, names=names, repeated=repeated, first=first)
+    if first and network.names is not None:
+        raise ValidationError("first= belongs to units by number, these have names")
+    fields = {} if table is None else _match_units(table, network.names, network.n, first, from_one)
     names = fields.pop("names", network.names)
     given = {"tau": tau, "gain": gain, "labels": labels}
     fields |= {key: value for key, value in given.items() if value is not None}
-    return _network(network.weights, *(fields.get(key) for key in given), leak, None if names is None else np.array(names))
+    names = None if names is None else np.array(names)
+    made = _network(network.weights, *(fields.get(key) for key in given), leak, names, first)
+    if table is not None:
+        _warn_unused(table.where, "column", table.unused(), fields)
+    return made
 
 
-def _frame_units(units: Any) -> dict[str, Any] | None:
+def _frame_units(units: Any) -> _Units | None:
     if units is None:
         return None
     if not (hasattr(units, "columns") and hasattr(units, "to_numpy")):
         raise ValidationError(f"units must be a DataFrame, got {type(units).__name__}")
-    table: dict[str, Any] = {"rows": len(units), "unit": [str(name) for name in units.index]}
-    for name in units.columns:
-        for field, words in _FIELDS.items():
-            if str(name).lower() in words:
-                column = units[name].to_numpy()
-                table[field] = [str(x) for x in column] if field in ("unit", "labels") else column
-    if len(set(table["unit"])) < len(units):
-        raise ValidationError("the frame of units lists some unit more than once")
+    table = _Units("the frame of units", len(units))
+    _sort_columns(table, [str(name) for name in units.columns], [units.iloc[:, k].to_numpy() for k in range(units.shape[1])])
+    if "labels" in table.fields:
+        table.fields["labels"] = [str(x) for x in table.fields["labels"]]
+    index = [str(name) for name in units.index]
+    if not table.known and index != [str(k) for k in range(len(index))]:  # not the index that pandas makes
+        table.known.append(("index", index))
     return table
 
 

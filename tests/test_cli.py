@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -88,7 +90,7 @@ def test_eigenvalues(folder, capsys):
         (["report", "net.npz", "--bootstrap", "3"], "bootstrap must be 0 or at least 20"),
         (["report", "net.npz", "--samples", "-1"], "samples must be an integer of at least 0"),
         (["report", "net.npz", "--seed", "-1"], "seed"),
-        (["report", "net.npz", "--kind", "matrix"], "kind= belongs to tables"),
+        (["report", "net.npz", "--kind", "matrix"], "--kind belongs to tables of text"),
         (["eigenvalues", "net.npz", "-k", "0"], "k must be an integer between 1"),
         (["info", "."], "a folder, not a file"),
     ],
@@ -127,7 +129,67 @@ def test_interruption_leaves_nothing(folder, capsys, monkeypatch):
 def test_warnings_are_lines_too(folder, capsys):
     (folder / "e.csv").write_text("1,2,1\n2,1,1\n")
     assert cli.main(["info", "e.csv"]) == 0
-    assert capsys.readouterr().err == "rmtlib: warning: e.csv: unit 0 has no synapse; is the list numbered from 1?\n"
+    assert capsys.readouterr().err == "rmtlib: warning: e.csv: unit 0 has no synapse; is the list numbered from 1? Then pass --first 1\n"
+
+
+PYTHON = re.compile(r"\b(kind|repeated|first|units|n|transpose)=")
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        ("0,1,2\n1,0,3\n2,1,0\n", [], "say --kind matrix or --kind edges"),
+        ("0,1,2\n0,1,3\n", [], "merge repeated lines first, or pass --sum-repeated"),
+        ("0,1,2\n0,x,3\n", [], 'units may have names, with --kind "named edges"'),
+        ("0,1,1\n1,90000000,1\n", [], 'take them as names with --kind "named edges", or pass -n if'),
+        ("1,2,1\n2,3,1\n", ["--units", "units.csv"], "is the list numbered from 1? Then pass --first 1"),
+        ("1,2,1\n3,2,1\n", ["--tau", "tau.txt"], "if the list numbers its units from 1, pass --first 1"),
+        ("A,B,1\n", ["--first", "1"], "--first belongs to units by number"),
+        ("A,B,1\n", ["--kind", "named edges", "-n", "3"], "-n belongs to units by number, these have names; list units without synapses in --units"),
+        ("1,2,3,4\n" * 4, ["-n", "4"], "-n belongs to lists of synapses"),
+        ("source,target\n0,1\n", [], "there is no column weight"),
+    ],
+)
+def test_messages_name_options(folder, capsys, content, arguments, message):
+    (folder / "e.csv").write_text(content)
+    (folder / "units.csv").write_text("rank,tau,gain\n1,1,1\n2,1,1\n3,1,1\n")
+    (folder / "tau.txt").write_text("1\n2\n3\n")
+    assert cli.main(["info", "e.csv", *arguments]) == 1
+    (error,) = [line for line in capsys.readouterr().err.splitlines() if "error:" in line]
+    assert message in error
+    assert not PYTHON.search(error.replace("n=3 units", "").replace("return_inverse=True", ""))
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True))  # and in Python again what Python takes
+    names = {"--units": "units", "--tau": "tau", "--first": "first", "-n": "n", "--kind": "kind"}
+    values = {names[key]: int(value) if value.isdigit() else value for key, value in given.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(rmt.ValidationError) as info:
+            rmt.load("e.csv", **values)
+    assert "--" not in str(info.value)
+
+
+def test_the_way_out_of_each(folder, capsys):
+    (folder / "e.csv").write_text("1,2,1\n2,3,1\n2,3,1\n")
+    (folder / "tau.txt").write_text("1\n2\n4\n")
+    assert cli.main(["info", "e.csv", "--first", "1", "--sum-repeated", "--kind", "edges", "--tau", "tau.txt"]) == 0
+    out, err = capsys.readouterr()
+    assert "units        3" in out
+    assert "1 to 4" in out
+    assert err == ""
+
+
+def test_unused_names_are_said(folder, capsys):
+    np.savez(folder / "a.npz", W=np.eye(3), taus=np.ones(3))
+    assert cli.main(["info", "a.npz", "--gain", "0.5"]) == 0
+    assert "rmtlib: warning: a.npz: variable 'taus' not used; no tau in the file, taken as 1" in capsys.readouterr().err
+
+
+def test_the_page_goes_to_the_current_folder(folder, capsys):
+    (folder / "data").mkdir()
+    (folder / "net.npz").rename(folder / "data" / "net.npz")
+    assert cli.main(["report", "data/net.npz", "-q", *QUICK]) == 0
+    assert names(folder) == ["data", "net-report.html"]
+    assert names(folder / "data") == ["net.npz"]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +199,8 @@ def test_warnings_are_lines_too(folder, capsys):
         (["--help"], 0, "rmtlib report connectome.csv"),
         (["report", "--help"], 0, "W[i, j] is the synapse from j to i"),
         (["info", "--help"], 0, "NETWORK"),
+        (["report", "--help"], 0, "NETWORK-report.html in the current folder, not beside NETWORK"),
+        (["info", "--help"], 0, "--first NUMBER"),
         ([], 2, "COMMAND"),
         (["report"], 2, "NETWORK"),
         (["draw", "x"], 2, "invalid choice"),
@@ -148,7 +212,7 @@ def test_help_and_usage(capsys, arguments, code, said):
         cli.main(arguments)
     assert stop.value.code == code
     out, err = capsys.readouterr()
-    assert said in out + err
+    assert said in " ".join((out + err).split())
 
 
 def test_as_a_module_and_into_a_pipe(folder):

@@ -182,7 +182,7 @@ def test_matlab_names(tmp_path):
         ("a.csv", "0,1,1\n0,1,2\n", "more than once"),
         ("a.npz", "not a zip", "not a readable .npz file"),
         ("a.mat", "not matlab", "not a readable .mat file"),
-        ("a.txt", "0,1,1", "expected .npz, .mat, .csv or .tsv"),
+        ("a.txt", "0,1,1", "expected .npz, .npy, .mat, .csv or .tsv"),
     ],
 )
 def test_bad_files(tmp_path, name, content, message):
@@ -718,7 +718,7 @@ def test_bad_tables(tmp_path, content, message):
     assert [p.name for p in tmp_path.iterdir()] == ["w.csv"]
 
 
-@given(st.binary(max_size=200), st.sampled_from([".csv", ".tsv", ".npz", ".mat"]))
+@given(st.binary(max_size=200), st.sampled_from([".csv", ".tsv", ".npz", ".npy", ".mat"]))
 @settings(deadline=None, max_examples=150)
 def test_no_file_ends_in_anything_but_a_network_or_a_refusal(tmp_path_factory, content, ending):
     path = tmp_path_factory.mktemp("bad") / f"w{ending}"
@@ -934,6 +934,388 @@ def test_a_table_of_units(tmp_path):
     units.write_text("tau\n1\n2\n3\n")
     with pytest.raises(ValidationError, match="has 3 rows, but there are 2 units"):
         rmt.load(path, units=units)
+
+
+NAMED = "pre,post,w\nB,A,1\nC,B,2\nA,C,3\n"
+HEADERS = ["", "unit", "Unit name", "unit_name", "name", "node", "index", "cell_name", "neuron_id", "body_id", "bodyId", "root_id"]
+HEADERS += ["pt_root_id", "key", "Unnamed: 0", "gene"]  # the last is known to nobody: its values decide
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("place", [0, 1])
+def test_units_are_found_by_name_whatever_the_header(tmp_path, header, place):
+    path, units = tmp_path / "named.csv", tmp_path / "units.csv"
+    path.write_text(NAMED)
+    rows = [["tau", "gain", "label"], ["30", "0.3", "I"], ["10", "0.1", "E"], ["20", "0.2", "F"]]
+    for row, cell in zip(rows, [header, "C", "A", "B"], strict=True):
+        row.insert(place, cell)
+    units.write_text(lines(rows))
+    expected = {"A": (10, 0.1, "E"), "B": (20, 0.2, "F"), "C": (30, 0.3, "I")}
+    net = rmt.load(path, units=units)
+    found = zip(net.names.tolist(), net.tau, net.gain, net.labels.tolist(), strict=True)
+    assert {name: values for name, *values in found} == {name: list(values) for name, values in expected.items()}
+    assert net.weights[net.names.tolist().index("A"), net.names.tolist().index("B")] == 1
+    assert rmt.load(path, tau=units).tau.tolist() == [10, 20, 30]
+    net.save(tmp_path / "net.npz")  # a network whose names are its own
+    assert np.array_equal(rmt.load(tmp_path / "net.npz", units=units).tau, net.tau)
+    # and by number, in an order of its own
+    (tmp_path / "e.csv").write_text("0,1,1\n2,0,1\n")
+    units.write_text(lines(rows).replace("C", "2").replace("A", "0").replace("B", "1"))
+    net = rmt.load(tmp_path / "e.csv", units=units)
+    assert net.tau.tolist() == [10, 20, 30]
+    assert net.labels.tolist() == ["E", "F", "I"]
+
+
+def test_a_frame_of_units_written_by_pandas(tmp_path):
+    path, units = tmp_path / "named.csv", tmp_path / "units.csv"
+    path.write_text(NAMED)
+    frame = pd.DataFrame({"tau": [30.0, 10.0, 20.0]}, index=["C", "A", "B"])
+    frame.to_csv(units)
+    net = rmt.load(path, units=units, gain=1.0)
+    assert dict(zip(net.names.tolist(), net.tau, strict=True)) == {"A": 10, "B": 20, "C": 30}
+    frame.rename_axis("cell").reset_index().to_csv(units)  # 0, 1, 2 under the empty header, names under the other
+    net = rmt.load(path, units=units, gain=1.0)
+    assert dict(zip(net.names.tolist(), net.tau, strict=True)) == {"A": 10, "B": 20, "C": 30}
+    (tmp_path / "e.csv").write_text("0,1,1\n2,0,1\n")  # the same beside numbers: 0, 1, 2 are the order, and there are names
+    net = rmt.load(tmp_path / "e.csv", units=units, gain=1.0)
+    assert (net.tau.tolist(), net.names.tolist()) == ([30, 10, 20], ["C", "A", "B"])
+
+
+@pytest.mark.parametrize(
+    ("edges", "table", "names", "tau"),
+    [  # row numbers that a program wrote give way to a column that somebody named
+        ("0,1,1\n2,0,1\n", ",unit,tau\n0,2,30\n1,0,10\n2,1,20\n", None, [10, 20, 30]),
+        ("0,1,1\n2,0,1\n", "index,node,tau\n2,2,30\n0,1,20\n1,0,10\n", None, [10, 20, 30]),
+        ("10,11,1\n12,10,1\n", ",unit,tau\n0,12,30\n1,10,10\n2,11,20\n", ["12", "10", "11"], [30, 10, 20]),
+        ("0,1,1\n2,0,1\n", ",gene_name,node,tau\n0,x,C,30\n1,y,A,10\n2,z,B,20\n", ["C", "A", "B"], [30, 10, 20]),
+        (NAMED, ",id,node,tau\n1,7,C,30\n2,8,A,10\n3,9,B,20\n", ["C", "A", "B"], [30, 10, 20]),
+        (NAMED, ",node,tau\n1,C,30\n2,D,10\n3,B,20\n4,A,5\n", ["C", "D", "B", "A"], [30, 10, 20, 5]),
+    ],
+)
+def test_row_numbers_beside_units(tmp_path, edges, table, names, tau):
+    (tmp_path / "e.csv").write_text(edges)
+    (tmp_path / "u.csv").write_text(table)
+    net = rmt.load(tmp_path / "e.csv", units=tmp_path / "u.csv", gain=1.0)
+    assert net.tau.tolist() == tau
+    assert names is None if net.names is None else net.names.tolist() == names
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("tau\n1\n2\n3\n", "which unit is a row about.*call that column unit .also accepted: name, neuron, cell, node"),
+        ("gene,tau\nA,1\nB,2\nD,3\n", "none holds exactly the 3 names of the network"),
+        ("gene,tau\nA,1\nB,2\nC,3\nD,4\n", "none holds exactly the 3 names of the network"),
+        ("gene,tau\nA,1\nB,2\nA,3\n", "none holds exactly the 3 names of the network"),
+        ("name,key,tau\nA,B,1\nB,C,2\nC,A,3\n", "each of the columns 'name', 'key' may say"),
+        ("gene,protein,tau\nA,B,1\nB,C,2\nC,A,3\n", "each of the columns 'gene', 'protein' may say"),
+        ("name,key,tau\nx,y,1\ny,z,2\nz,x,3\n", "each of the columns 'name', 'key' may say"),
+        ("node,tau\nA,1\nB,2\nD,3\n", "1 unit.s. with synapses are not in the list of units, the first is 'C'"),
+    ],
+)
+def test_a_table_that_does_not_say_which_unit_is_refused(tmp_path, table, message):
+    (tmp_path / "named.csv").write_text(NAMED)
+    (tmp_path / "units.csv").write_text(table)
+    with pytest.raises(ValidationError, match=message):
+        rmt.load(tmp_path / "named.csv", units=tmp_path / "units.csv", gain=1.0)
+    square = pd.DataFrame(SQUARE, index=list("ABC"), columns=list("ABC"))
+    square.to_csv(tmp_path / "w.csv")
+    given = {"tau" if "," in table else "units": tmp_path / "units.csv"}  # one column would be one value a line
+    with pytest.raises(ValidationError, match="units.csv: |1 unit.s. are not in the table of units, the first is 'C'"):
+        rmt.load(tmp_path / "w.csv", **given)
+
+
+def test_one_value_a_line_is_in_the_order_of_the_network(tmp_path):
+    (tmp_path / "named.csv").write_text(NAMED)
+    (tmp_path / "tau.txt").write_text("tau\n1\n2\n3\n")
+    assert rmt.load(tmp_path / "named.csv", tau=tmp_path / "tau.txt").tau.tolist() == [1, 2, 3]
+
+
+def test_units_by_number_in_the_order_of_rows(tmp_path):
+    path, units = tmp_path / "e.csv", tmp_path / "units.csv"
+    path.write_text("0,1,1\n2,0,1\n")
+    units.write_text("tau,gain\n1,4\n2,5\n3,6\n")
+    assert rmt.load(path, units=units).gain.tolist() == [4, 5, 6]
+    units.write_text("depth,tau,gain\n0,1,4\n0,2,5\n1,3,6\n")  # no column of numbers 0, 1, 2
+    assert rmt.load(path, units=units).gain.tolist() == [4, 5, 6]
+    units.write_text("a,b,tau,gain\n0,2,1,4\n2,1,2,5\n1,0,3,6\n")
+    with pytest.raises(ValidationError, match="each of the columns 'a', 'b' may say which unit"):
+        rmt.load(path, units=units)
+    # numbers from 1 that are not in order cannot be passed over
+    for header in ("unit", "rank"):
+        units.write_text(f"{header},tau,gain\n3,1,4\n1,2,5\n2,3,6\n")
+        np.save(tmp_path / "w.npy", SQUARE)
+        with pytest.raises(ValidationError, match=f"column '{header}' seems to number units from 1.* pass first=1"):
+            rmt.load(tmp_path / "w.npy", units=units)
+        assert rmt.load(tmp_path / "w.npy", units=units, first=1).tau.tolist() == [2, 3, 1]
+
+
+def test_units_of_frames():
+    edges = pd.DataFrame({"src": ["B", "C", "A"], "dst": ["A", "B", "C"], "weight": [1.0, 2.0, 3.0]})
+    assert Network.from_pandas(edges).weights[0, 1] == 1  # dst is the target
+    units = pd.DataFrame({"gene": ["C", "A", "B"], "tau": [30.0, 10.0, 20.0], "gain": 1.0})
+    for frame in (units, units.rename(columns={"gene": "node"}), units.set_index("gene")):
+        net = Network.from_pandas(edges, units=frame)
+        assert dict(zip(net.names.tolist(), net.tau, strict=True)) == {"A": 10, "B": 20, "C": 30}
+    with pytest.raises(ValidationError, match="the frame of units: which unit is a row about"):
+        Network.from_pandas(edges, units=units.drop(columns="gene"))
+    with pytest.raises(ValidationError, match="lists unit 'A' more than once"):
+        Network.from_pandas(edges, units=pd.DataFrame({"unit": ["A", "A", "B", "C"], "tau": 1.0}))
+    numbers = pd.DataFrame({"src": [0, 2], "dst": [1, 0], "weight": [1.0, 2.0]})
+    units = pd.DataFrame({"gene": [2, 0, 1], "tau": [30.0, 10.0, 20.0], "gain": 1.0})
+    assert Network.from_pandas(numbers, units=units).tau.tolist() == [10, 20, 30]
+    with pytest.warns(UserWarning, match="the frame of units: column 'taus' not used; no tau in the file, taken as 1"):
+        Network.from_pandas(numbers, units=pd.DataFrame({"unit": [0, 1, 2], "taus": [1.0, 5.0, 7.0], "gain": 1.0}))
+
+
+# ------------------------------------------------------------------------- names that mean nothing
+
+
+@pytest.mark.parametrize("ending", ["npz", "mat"])
+@pytest.mark.parametrize(
+    ("extra", "arguments", "said", "unsaid"),
+    [
+        ({"taus": 0, "g": 1}, {}, ["variables 'g', 'taus' not used", "no tau in the file, taken as 1", "no gain in"], []),
+        ({"tau_ms": 0, "gain": 1}, {}, ["variable 'tau_ms' not used", "no tau in the file, taken as 1"], ["no gain"]),
+        ({"tau": 0, "phi": 1}, {}, ["variable 'phi' not used", "no gain in the file, taken as 1"], ["no tau"]),
+        ({"tau": 0, "phi": 1}, {"gain": 0.5}, [], []),
+        ({"taus": 0, "phi": 1}, {"gain": 0.5, "tau": 2.0}, [], []),
+        ({"tau": 0, "gain": 1, "loss": 0}, {}, [], []),
+        ({"Tau": 0, "GAIN": 1}, {}, [], []),
+        ({}, {}, [], []),
+    ],
+)
+def test_variables_that_were_not_used(tmp_path, ending, extra, arguments, said, unsaid):
+    values = ([10.0, 20.0, 30.0], [0.1, 0.2, 0.3])
+    fields = {"W": SQUARE, **{name: values[k] for name, k in extra.items()}}
+    path = tmp_path / f"a.{ending}"
+    (np.savez if ending == "npz" else lambda path, **fields: scipy.io.savemat(path, fields))(path, **fields)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        net = rmt.load(path, **arguments)
+    text = " ".join(str(w.message) for w in caught)
+    assert len(caught) == bool(said)
+    assert all(w.filename == __file__ for w in caught)  # points at the line of the user
+    assert all(part in text for part in said), text
+    assert not any(part in text for part in unsaid), text
+    for k, (what, found) in enumerate((("tau", net.tau), ("gain", net.gain))):
+        if what not in arguments:
+            assert found.tolist() == (values[k] if {what, what.upper(), what.title()} & extra.keys() else [1, 1, 1])
+
+
+@pytest.mark.parametrize("ending", ["npz", "mat"])
+def test_letters_of_any_size(tmp_path, ending):
+    def save(**fields):
+        path = tmp_path / f"a.{ending}"
+        np.savez(path, **fields) if ending == "npz" else scipy.io.savemat(path, fields)
+        return path
+
+    cells = np.array(["E", "I", "I"], dtype=object if ending == "mat" else str)
+    net = rmt.load(save(Weights=SQUARE, TAU=[1.0, 2, 3], Gain=0.5, Labels=cells, Leak=0.25))
+    assert np.array_equal(net.weights, SQUARE)
+    assert (net.tau.tolist(), net.gain.tolist(), net.leak) == ([1, 2, 3], [0.5] * 3, 0.25)
+    assert net.labels.tolist() == ["E", "I", "I"]
+    assert np.array_equal(rmt.load(save(w=SQUARE), gain=1.0).weights, SQUARE)
+    with pytest.warns(UserWarning, match="variable 'data' not used; no tau in the file, taken as 1"):  # theirs, not CSR
+        assert np.array_equal(rmt.load(save(W=SQUARE, data=np.ones(9)), gain=1.0).weights, SQUARE)
+    # a name exactly so comes first
+    net = rmt.load(save(W=SQUARE, w=np.ones(3), tau=2.0, Tau=3.0, gain=1.0))
+    assert np.array_equal(net.weights, SQUARE)
+    assert net.tau.tolist() == [2, 2, 2]
+    with pytest.raises(ValidationError, match="the variables TAU, Tau may each be tau"):
+        rmt.load(save(W=SQUARE, TAU=2.0, Tau=3.0))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("ending", ["npz", "mat"])
+@pytest.mark.parametrize("sparse", [True, False])
+def test_no_warning_about_what_save_writes(tmp_path, ending, sparse):
+    example(sparse).save(tmp_path / f"a.{ending}")
+    assert equal(rmt.load(tmp_path / f"a.{ending}"), example(sparse))
+    sp.save_npz(tmp_path / "w.npz", sp.csr_array(SQUARE))
+    rmt.load(tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize(
+    ("table", "arguments", "said"),
+    [
+        ("unit,taus,gain\n0,5,1\n1,6,1\n2,7,1\n", {}, "units.csv: column 'taus' not used; no tau in the file, taken as 1"),
+        ("unit,tau,g,h\n0,5,1,\n1,6,1,2\n2,7,1,3\n", {}, "columns 'g', 'h' not used; no gain in the file, taken as 1"),
+        ("unit,taus,gain\n0,5,1\n1,6,1\n2,7,1\n", {"tau": 2.0}, None),
+        ("unit,label,transmitter\n0,E,Glu\n1,E,\n2,I,GABA\n", {}, None),  # no timescale under another name
+        ("rank,tau,label\n2,5,E\n0,6,E\n1,7,I\n", {}, None),  # the column of units is used
+        ("unit,x,y,tau,gain\n0,1,1,5,1\n1,1,1,5,1\n2,1,1,5,1\n", {}, None),
+    ],
+)
+def test_columns_of_units_that_were_not_used(tmp_path, table, arguments, said):
+    (tmp_path / "e.csv").write_text("0,1,1\n2,0,1\n")
+    (tmp_path / "units.csv").write_text(table)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        rmt.load(tmp_path / "e.csv", units=tmp_path / "units.csv", **arguments)
+    assert len(caught) == (said is not None)
+    assert said is None or said in str(caught[0].message)
+
+
+# ----------------------------------------------------------------------------- numbers from one
+
+
+def test_lists_numbered_from_one(tmp_path, monkeypatch):
+    path, units = tmp_path / "e.csv", tmp_path / "units.csv"
+    path.write_text("1,2,0.5\n3,1,-1.5\n")
+    with pytest.warns(UserWarning, match="is the list numbered from 1. Then pass first=1"):
+        assert rmt.load(path).n == 4
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net = rmt.load(path, first=1, tau=[10, 20, 30])
+        assert net.weights.toarray().tolist() == [[0, 0, -1.5], [0.5, 0, 0], [0, 0, 0]]
+        assert net.names is None
+        assert rmt.load(path, first=1, n=5).n == 5
+        assert rmt.load(path, first=1, tau={1: 10.0, 2: 20.0, 3: 30.0}).tau.tolist() == [10, 20, 30]
+        monkeypatch.setattr(rmtlib.reading, "_ROWS", 1)  # later blocks
+        assert rmt.load(path, first=1).weights.toarray().tolist() == net.weights.toarray().tolist()
+        monkeypatch.undo()
+        for header in ("unit", "gene"):  # the table counts as the list does
+            units.write_text(f"{header},tau,gain\n3,30,1\n1,10,1\n2,20,1\n")
+            assert rmt.load(path, units=units, first=1).tau.tolist() == [10, 20, 30]
+            assert rmt.load(path, tau=units, first=1).tau.tolist() == [10, 20, 30]
+    # what becomes of it without: never a silent shift
+    with pytest.warns(UserWarning, match="first=1"), pytest.raises(ValidationError, match=r"tau has shape \(3,\).*pass first=1"):
+        rmt.load(path, tau=[10, 20, 30])
+    with pytest.warns(UserWarning, match="first=1"), pytest.raises(ValidationError, match=r"labels have shape.*pass first=1"):
+        rmt.load(path, labels=["E", "E", "I"])
+    with pytest.warns(UserWarning, match="first=1"), pytest.raises(ValidationError, match=r"tau is missing for 1 unit.*pass first=1"):
+        rmt.load(path, tau={1: 10.0, 2: 20.0, 3: 30.0})
+    with pytest.raises(ValidationError, match="numbered 0..2; is the list numbered from 1. Then pass first=1"):
+        rmt.load(path, units=units)
+    units.write_text("gene,tau,gain\n1,10,1\n2,20,1\n3,30,1\n4,40,1\n")  # the last one has no synapse
+    with pytest.raises(ValidationError, match="column 'gene' seems to number units from 1.*pass first=1"):
+        rmt.load(path, units=units)
+    assert rmt.load(path, units=units, first=1).tau.tolist() == [10, 20, 30, 40]
+    # what does not belong
+    for content, arguments, message in (
+        ("0,1,1\n", {"first": 1}, "line 1: units are numbered from 1 and weights are finite"),
+        ("1,4,1\n", {"first": 1, "n": 3}, "unit number 4, but n=3 units are numbered 1..3"),
+        ("1,2,1\n1,2,1\n", {"first": 1}, "the first pair is 1 -> 2"),
+        ("A,B,1\n", {"first": 1}, "first= belongs to units by number"),
+        (",A,B\nA,0,1\nB,1,0\n", {"first": 1}, "first= belongs to units by number"),
+        ("1,2,1\n", {"first": -1}, "first is the number of the first unit, 0 or 1 as a rule, got -1"),
+        ("1,2,1\n", {"first": True}, "first is the number of the first unit"),
+        ("1,2,1\n", {"first": 0.5}, "first is the number of the first unit"),
+    ):
+        path.write_text(content)
+        with pytest.raises(ValidationError, match=message):
+            rmt.load(path, **arguments)
+
+
+def test_objects_numbered_from_one():
+    weights = [[0, 0, -1.5], [0.5, 0, 0], [0, 0, 0]]
+    net = Network.from_edges([1, 3], [2, 1], [0.5, -1.5], first=1, tau={1: 10.0, 2: 20.0, 3: 30.0})
+    assert (net.weights.toarray().tolist(), net.tau.tolist()) == (weights, [10, 20, 30])
+    frame = pd.DataFrame({"source": [1, 3], "target": [2, 1], "weight": [0.5, -1.5]})
+    units = pd.DataFrame({"unit": [3, 2, 1], "tau": [30.0, 20.0, 10.0], "gain": 1.0})
+    net = Network.from_pandas(frame, units=units, first=1)
+    assert (net.weights.toarray().tolist(), net.tau.tolist()) == (weights, [10, 20, 30])
+    with pytest.warns(UserWarning, match="Then pass first=1"):
+        Network.from_edges([1], [2], 1.0)
+    for make in (
+        lambda: Network.from_edges([0], [2], 1.0, first=1),
+        lambda: Network.from_edges(["a"], ["b"], 1.0, first=1),
+        lambda: Network.from_pandas(frame.astype({"source": str, "target": str}), first=1),
+        lambda: Network.from_pandas(pd.DataFrame(W, index=["a", "b"], columns=["a", "b"]), first=1),
+    ):
+        with pytest.raises(ValidationError, match="numbered from 1, got 0|belongs to units by number"):
+            make()
+
+
+# ------------------------------------------------------------------------ no weights, no commas
+
+
+@pytest.mark.parametrize("content", ["source,target\n0,1\n1,0\n", "pre,post\nA,B\n", "source,target,size,kind\n0,1,2,x\n"])
+def test_a_list_without_weights(tmp_path, content):
+    path = tmp_path / "e.csv"
+    path.write_text(content)
+    seen = re.escape(repr(content.split("\n")[0].split(",")))
+    message = f"line 1: cannot tell from the header {seen} which column is the weight: there is no column weight.*1 in each row"
+    with pytest.raises(ValidationError, match=message):
+        rmt.load(path)
+    path.write_text("0,1\n1,2\n2,0\n")
+    with pytest.raises(ValidationError, match="got 2 columns; a list without weights needs a third column, 1 in each row"):
+        rmt.load(path)
+    # two rows of two columns are no 2 x 2 matrix where they are called source and target
+    with pytest.raises(ValidationError, match="the frame: cannot tell from the header .* there is no column weight"):
+        Network.from_pandas(pd.DataFrame({"source": [0, 1], "target": [1, 0]}))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv"])
+def test_numbers_separated_by_spaces(tmp_path, ending, monkeypatch):
+    path = tmp_path / f"m{ending}"
+    w = np.random.default_rng(0).normal(size=(4, 4))
+    np.savetxt(path, w)
+    assert np.array_equal(rmt.load(path).weights, w)
+    np.savetxt(path, w, header="weights of four units", fmt="%12.6f")
+    assert np.allclose(rmt.load(path).weights, w, atol=1e-6)  # what was written
+    edges = np.array([[0, 1, 0.5], [2, 0, -1.5], [1, 2, 1], [3, 0, 2]])
+    np.savetxt(path, edges, fmt=["%d", "%d", "%g"], header="target source weight")
+    for rows in (2, rmtlib.reading._ROWS):
+        monkeypatch.setattr(rmtlib.reading, "_ROWS", rows)
+        assert rmt.load(path).weights.toarray().tolist() == [[0, 0.5, 0, 0], [0, 0, 1, 0], [-1.5, 0, 0, 0], [2, 0, 0, 0]]
+    path.write_text("a b c\n1 2 3\n4 5 6\n7 8 9\n")
+    with pytest.raises(ValidationError, match=r"line 1: one column, 'a b c'.*separated by spaces.*delimiter='(,|\\t)'"):
+        rmt.load(path)
+    path.write_text("1 2\n3 x\n")
+    with pytest.raises(ValidationError, match="line 2: column 2 is no number: 'x'"):
+        rmt.load(path)
+    path.write_text("1 2\n3\n")
+    with pytest.raises(ValidationError, match="line 2: 1 columns, but the first row has 2"):
+        rmt.load(path)
+
+
+def test_arrays_saved_by_numpy(tmp_path):
+    path = tmp_path / "w.npy"
+    for array in (SQUARE, SQUARE.astype("float32"), np.asfortranarray(SQUARE), SQUARE.astype(int)):
+        np.save(path, array)
+        assert np.array_equal(rmt.load(path).weights, array)
+    np.save(path, SQUARE)
+    assert np.array_equal(rmt.load(path, transpose=True, tau=2.0).weights, SQUARE.T)
+    content = path.read_bytes()
+    assert b"(3, 3), }    " in content
+    for make, message in (
+        (lambda: path.write_bytes(content[:100]), "w.npy is not a readable .npy file"),
+        (lambda: path.write_bytes(content[:-8]), "w.npy is not a readable .npy file"),
+        (lambda: path.write_bytes(pickle.dumps(SQUARE)), "w.npy is not a readable .npy file.*pickled objects are never"),
+        (lambda: np.save(path, np.array([[None]])), "w.npy holds pickled objects, which are never loaded"),
+        (lambda: path.write_bytes(content.replace(b"(3, 3), }    ", b"(300000, 3), }")), "w.npy is not a readable .npy file"),
+        (lambda: np.save(path, np.ones(3)), r"w.npy: weights must be a square matrix .* got shape \(3,\)"),
+        (lambda: np.save(path, SQUARE + 1j), "w.npy: weights must be real"),
+        (lambda: np.save(path, np.array([["a"]])), "w.npy: weights must be numbers"),
+    ):
+        make()
+        with pytest.raises(ValidationError, match=message):
+            rmt.load(path)
+    for name in ("n", "kind"):
+        with pytest.raises(ValidationError, match=f"{name}= belongs to tables of text"):
+            rmt.load(path, **{name: {"n": 3, "kind": "matrix"}[name]})
+
+
+def test_a_dict_of_arrays_is_not_weights(tmp_path):
+    state = {"rnn.weight_hh_l0": SQUARE, "rnn.bias_hh_l0": np.zeros(3)}
+    message = r"one array, W\[target, source\], got dict with the keys \['rnn.weight_hh_l0', 'rnn.bias_hh_l0'\]"
+    with pytest.raises(ValidationError, match=message):
+        Network(state)
+    np.savez(tmp_path / "a.npz", W=SQUARE)
+    with np.load(tmp_path / "a.npz") as file, pytest.raises(ValidationError, match=r"with the keys \['W'\]"):
+        Network(file)
+
+
+def test_what_the_docstrings_promise():
+    for function, words in (
+        (rmt.load, ["first : int", ".npy", "body_id", "separated by spaces", "letters of any size", "may be misspelt", "dst"]),
+        (Network.from_edges, ["first : int"]),
+        (Network.from_pandas, ["first : int", "src and dst"]),
+    ):
+        for word in words:
+            assert word in function.__doc__, word
 
 
 # --------------------------------------------------------------------- objects of other libraries

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
+from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,21 @@ def worm():
     signed = counts.weights.toarray() * sign
     strongest = np.linalg.eigvals(signed).real.max()
     return rmt.Network(signed, gain=0.9 / strongest, labels=counts.labels)
+
+
+def test_the_table_of_neurons_is_read_without_a_word():
+    """Its column of transmitters holds no numbers, so that it is no timescale under another name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net = rmt.load(datasets.path("celegans.csv"), units=datasets.path("celegans_neurons.csv"))
+    rows = [line.split(",") for line in datasets.path("celegans_neurons.csv").read_text(encoding="utf-8").splitlines()[2:]]
+    assert dict(zip(net.names.tolist(), net.labels.tolist(), strict=True)) == {row[0]: row[1] for row in rows}
+
+
+def test_a_state_dict_is_refused_with_its_keys():
+    state = OrderedDict(weight_ih_l0=np.ones((4, 3)), weight_hh_l0=np.ones((4, 4)))  # as torch.nn.RNN.state_dict() is
+    with pytest.raises(rmt.ValidationError, match=r"got OrderedDict with the keys \['weight_ih_l0', 'weight_hh_l0'\]"):
+        rmt.Network(state)
 
 
 def distances(net):
