@@ -616,3 +616,17 @@ def test_no_outlier_margin_without_means():
     assert found.outlier_margin == np.inf
     assert found.first == found.margin
     assert found.to_dict()["outlier_margin"] is None
+
+
+def test_a_critical_fraction_where_the_edge_matrix_has_rank_one():
+    """Inputs from units drawn at random: V = c (f_E <w_E^2> + f_I <w_I^2>) <h^2> for every target, linear in the fraction."""
+
+    def mixed(f):
+        pops = [rmt.Population("E", 1 - f, gain=0.3), rmt.Population("I", f, gain=0.3)]
+        size, share = {"E": 0.5, "I": 1.5}, {"E": 1 - f, "I": f}
+        return rmt.Ensemble(pops, {(a, b): rmt.Synapses(stats.norm(0, size[b]), degree=20 * share[b]) for a in "EI" for b in "EI"})
+
+    change = rmt.marginality(mixed(0.2), wiring="probability")["fraction[I]"]
+    expected = (1 / (20 * 0.09) - 0.25) / 2.0
+    assert change.marginal == pytest.approx(expected, rel=1e-12)
+    assert rmt.marginality(mixed(expected)).edge_at_zero == pytest.approx(1, rel=1e-12)

@@ -847,7 +847,8 @@ def _critical_fraction(ens, n, wiring, b, scale):
     x = 0.5 - 0.5 * np.cos(np.pi * (np.arange(k + 1) + 0.5) / (k + 1))
     values = [np.linalg.det(np.eye(k) - at(point)) for point in x]
     poly = np.polynomial.Polynomial.fit(x, values, k, domain=[0, 1])
-    roots = poly.roots()
+    # where K has rank one the polynomial is of degree one, and higher coefficients are rounding, which would spoil its root
+    roots = poly.trim(1e-12 * np.abs(poly.coef).max()).roots()
     roots = roots[np.abs(roots.imag) < 1e-9].real
     good = []
     for root in roots[(roots > 0) & (roots < 1)]:
