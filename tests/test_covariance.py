@@ -139,8 +139,8 @@ def two_populations():
     "theory, sample",
     [
         ({}, lambda net: {}),
-        ({"noise": "rate"}, lambda net: {"noise": "rate"}),
-        ({"noise": "rate", "observed": {"E": 1}}, lambda net: {"noise": "rate", "observed": net.labels == "E"}),
+        ({"noise": "outside"}, lambda net: {"noise": "outside"}),
+        ({"noise": "outside", "observed": {"E": 1}}, lambda net: {"noise": "outside", "observed": net.labels == "E"}),
         ({"observed": 0.3}, lambda net: {"observed": np.random.default_rng(0).permutation(net.n)[: 3 * net.n // 10]}),
     ],
 )
@@ -263,7 +263,7 @@ def test_cavity_is_exact_on_a_tree():
         weights[i, rng.integers(i)] = rng.normal()
     net = rmt.Network(weights, tau=rng.uniform(0.5, 2, 30), gain=rng.uniform(0.5, 1, 30))
     c = np.geomspace(0.1, 5, 9)
-    for noise in ("inside", "rate"):
+    for noise in ("inside", "outside"):
         a = cov.covariance_density(net, c, noise=noise, width=0.05)
         b = cov.covariance_density(net, c, "exact", noise=noise, width=0.05)
         assert np.allclose(a, b, rtol=1e-8)
@@ -277,7 +277,7 @@ def test_timescales_do_not_enter_with_noise_inside():
     )
     c = np.geomspace(0.5, 2, 5)
     assert np.array_equal(cov.covariance_density(fast, c), cov.covariance_density(slow, c))
-    a, b = (cov.covariance_density(x, c, noise="rate").value for x in (fast, slow))
+    a, b = (cov.covariance_density(x, c, noise="outside").value for x in (fast, slow))
     assert np.max(np.abs(a - b)) > 0.1
 
 
@@ -313,7 +313,7 @@ def test_exact_routes_agree():
     part = np.arange(10, 30)
     assert np.allclose(cov.covariance_eigenvalues(net, observed=part), np.linalg.eigvalsh(full[np.ix_(part, part)]))
     j = np.linalg.inv(net.jacobian().toarray())
-    assert np.allclose(cov.covariance_eigenvalues(net, noise="rate"), np.linalg.eigvalsh(j @ j.T))
+    assert np.allclose(cov.covariance_eigenvalues(net, noise="outside"), np.linalg.eigvalsh(j @ j.T))
     assert np.allclose(cov.covariance_eigenvalues(net, k=3), np.linalg.eigvalsh(full)[-3:])
     assert np.isclose(cov.covariance_moments(net).dimension, np.trace(full) ** 2 / np.sum(full**2) / 60)
     probe = cov._probe(net, "inside", None, 400, np.random.default_rng(0))
@@ -446,7 +446,7 @@ def test_right_sheet_of_the_quartic(g, gamma):
 
 def test_moments_of_equal_units_agree_with_the_linear_equations():
     ens = rmt.Ensemble(rmt.Population("a", tau=2.0, gain=0.7), rmt.Synapses.dense(0.8), reciprocity=0.3, leak=1.5)
-    for noise in ("inside", "rate"):
+    for noise in ("inside", "outside"):
         nodes = cov._nodes(ens, noise, np.ones(1), None, 16)
         q1, q3, _ = cov._orders(nodes, sparse=False)
         got = cov.covariance_moments(ens, noise=noise)

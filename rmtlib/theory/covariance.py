@@ -4,7 +4,7 @@ r"""Covariance spectra of linear networks: eigenvalues of the zero-frequency cov
    C = (\ell - WH)^{-1}\,\Sigma\,(\ell - WH)^{-T}, \qquad B = \Sigma^{-1/2}(\ell - WH), \qquad C = (B^T B)^{-1},
 
 of ``T dx/dt = -leak x + W H x + noise``: the integral over all lags of the covariance of x, with white noise of unit
-strength. ``noise="inside"`` puts it where the synapses are (``Sigma = 1``; no timescale enters), ``noise="rate"`` into
+strength. ``noise="inside"`` puts it where the synapses are (``Sigma = 1``; no timescale enters), ``noise="outside"`` into
 dx/dt itself (``Sigma = T^2``). An eigenvalue c belongs to the singular value ``s = c^(-1/2)`` of B, so that
 
 .. math::
@@ -144,8 +144,8 @@ def _observed(x: Ensemble, observed) -> np.ndarray:
 
 
 def _noise(noise):
-    if noise not in ("inside", "rate"):
-        raise ValidationError(f'noise is "inside" (T dx/dt = ... + noise) or "rate" (dx/dt = ... + noise), got {noise!r}')
+    if noise not in ("inside", "outside"):
+        raise ValidationError(f'noise is "inside" (T dx/dt = ... + noise) or "outside" (dx/dt = ... + noise), got {noise!r}')
     return noise
 
 
@@ -196,7 +196,7 @@ def _plainly_stable(x: Ensemble, n) -> bool:
     if not x.leak > 0 or np.any(x.input_mean(n)):
         return False
     if x._pairs:
-        equal = _equal_units(x, "rate", n)
+        equal = _equal_units(x, "outside", n)
         # semi-axes of the ellipse: sqrt(V) (1 +- R/V)
         return equal is not None and equal.v > 0 and (equal.v + equal.r) / equal.v**0.5 < 1
     v = np.asarray(x.input_variance(n), float)
@@ -227,7 +227,7 @@ def _equal_units(x: Ensemble, noise, n) -> _Equal | None:
     law = x.populations[0].joint
     if len(x.names) > 1 or not x.leak > 0 or not isinstance(law, Independent) or law.gain.var() != 0:
         return None
-    if noise == "rate" and law.tau.var() != 0:
+    if noise == "outside" and law.tau.var() != 0:
         return None
     r2 = 1.0 if noise == "inside" else law.tau.mean() ** -2.0
     unit = (law.gain.mean() / x.leak) ** 2
@@ -1000,8 +1000,8 @@ def covariance_eigenvalues(net: Network, k: int | None = None, noise="inside", o
     k : int, optional
         Only the k largest, by Lanczos iteration with a sparse factorisation of B: time and memory are those of that
         factorisation. Default: all, from the singular values of B.
-    noise : {"inside", "rate"}
-        Where the white noise enters; "rate" gives eigenvalues in units of tau^2.
+    noise : {"inside", "outside"}
+        Where the white noise enters; "outside" gives eigenvalues in units of tau^2.
     observed : mask or indices, optional
         Units whose covariance it is; default all.
     check : bool
@@ -1086,7 +1086,7 @@ def _cavity_solution(net, c, quantity, noise, observed, width, tol, progress):
         raise NotApplicableError('method="cavity" gives the density; the distribution of one network is method="exact"')
     if observed is not None:
         raise NotApplicableError('observed= of a Network needs method="exact"')
-    if noise == "rate":
+    if noise == "outside":
         b = _couplings(net, noise)
         net = Network(sp.csr_array(sp.diags_array(np.full(net.n, net.leak)) - b), leak=net.leak)
     else:
@@ -1166,7 +1166,7 @@ def covariance_density(
     method : {None, "dense", "population-dynamics", "cavity", "exact"}
         ``"dense"``: default for dense ensembles; for sparse ones the limit of large degree. ``"population-dynamics"``:
         default for sparse ensembles. For a Network ``"cavity"`` (default; its graph as if it were a tree) or ``"exact"``.
-    noise : {"inside", "rate"}
+    noise : {"inside", "outside"}
         White noise in T dx/dt or in dx/dt.
     observed : float, dict {population: share}, or (exact) mask or indices of units
         Only these units are observed: the spectrum of that part of C. Default all.
