@@ -20,7 +20,7 @@ with :math:`\Delta = |1 - G L|^2 + u\, \langle h^2/D \rangle^2 |L|^2`. Where the
    \qquad \Sigma = \alpha \Big\langle \frac{L}{1 - L G} \Big\rangle_\vartheta, \qquad G = \Big\langle \frac{h}{a - h \Sigma} \Big\rangle .
 
 Sources: Jiang, Chen, Hou and Huang, arXiv:2208.11411, for equal units; the equations above, with gains and timescales, are derived in the chapter on
-deep-Hebbian sequences. Averages over ``theta`` are trapezoidal sums, over units Gauss rules, both refined until the answer settles.
+deep-Hebbian sequences. Averages over ``theta`` are trapezoidal sums, over units Gauss rules, both refined until the answer settles; edges use exact averages over theta (:mod:`rmtlib.theory.hebbian_edges`).
 """
 
 from __future__ import annotations
