@@ -5,12 +5,13 @@ import pytest
 import sympy as sp
 from scipy import stats
 
-from rmtlib import Network
+from rmtlib import Discrete, Network
 from rmtlib.dynamics.retrieval import retrieve
 from rmtlib.errors import ConvergenceError, NotApplicableError, ValidationError
 from rmtlib.symbolic import hebbian as sym
 from rmtlib.theory import hebbian
 from rmtlib.theory.hebbian import DeepHebbian
+from rmtlib.theory.hebbian_edges import circle_averages, in_spectrum, trace_edges
 
 CHAIN = DeepHebbian(0.5, 0.0, 1.0, 1, leak=0.0)
 
@@ -49,18 +50,6 @@ def test_radii_of_the_chain(load, gamma):
     z = want[0] * 1.001, want[0] * 0.999, want[1] * 1.001, want[1] * 0.999
     e = hebbian.edge_function(ens, np.array(z) * np.exp(0.3j)).value
     assert np.array_equal(e < 1, [True, False, False, True])
-
-
-@pytest.mark.parametrize("c, gamma, depth", [(1.0, 1.0, 2), (0.5, 1.0, 2), (0.4, 1.2, 1)])
-def test_support_of_equal_units_follows_from_the_plane_of_g(c, gamma, depth):
-    """The boundary found in the plane of G is where the continued solution of the Hermitized equations sets in."""
-    ens = DeepHebbian(0.3, c, gamma, depth)
-    for curve in hebbian.edges(ens, 60):
-        at = curve[:: max(len(curve) // 12, 1)]
-        across = 1j * (np.roll(curve, -1) - np.roll(curve, 1))[:: max(len(curve) // 12, 1)]
-        across = 0.01 * across / np.abs(across)
-        e = np.array([hebbian.edge_function(ens, at + s * across, throw=False).value for s in (1, -1)])
-        assert np.mean((e.min(0) < 1) & (e.max(0) >= 1)) > 0.7  # next to cusps and other curves 0.01 may reach too far
 
 
 def test_rank_makes_an_atom():
@@ -177,9 +166,147 @@ def test_bad_calls():
         hebbian.edges(CHAIN, 5)
     with pytest.raises(ConvergenceError):
         hebbian.resolvent(DeepHebbian(0.5, 0.0, 1.0), -1.0)  # the atom at -leak/tau
-    with pytest.raises(NotApplicableError, match="edges"):
-        hebbian.branches(DeepHebbian(0.5, 0.0, 1.0, tau=stats.uniform(1, 1)))
     with pytest.raises(ValidationError, match="kind"):
         CHAIN.patterns(50, 0, kind="ternary")
     with pytest.raises(ValidationError):
         retrieve(Network(np.zeros((3, 3))), np.ones((2, 4)), 1.0)
+
+
+# --- edges by continuation ---------------------------------------------------------------------------------------------
+
+UNEQUAL = DeepHebbian(0.3, 0.5, 1.0, 2, tau=Discrete([0.4, 1.6], [0.5, 0.5]), gain=Discrete([0.6, 1.0], [0.3, 0.7]))
+CASES = {
+    "chain": (CHAIN, 2),
+    "horseshoe": (DeepHebbian(0.3, 0.5, 1.0, 2), 3),
+    "small load": (DeepHebbian(0.02, 0.5, 1.0, 2), 3),
+    "one zero of L": (DeepHebbian(0.3, 1.0, 1.0, 1), 2),
+    "two zeros of L": (DeepHebbian(0.3, 1.0, 1.0, 2), 3),
+    "zero off the real axis": (DeepHebbian(0.05, 0.0, 1.0, 3), 5),
+    "unequal units": (UNEQUAL, None),
+    "law of gains": (DeepHebbian(0.3, 0.2, 0.8, gain=stats.beta(2, 2, loc=0.3, scale=0.7)), None),
+}
+FOUND = {}
+
+
+def traced(name):
+    if name not in FOUND:
+        FOUND[name] = trace_edges(CASES[name][0], 60)
+    return FOUND[name]
+
+
+def plain_edge(ens, z, sigma):
+    """E and the misfit of Sigma by sums over many angles, denser where L comes near 1/G, and over units: another route than residues."""
+    tau, h, w = ens.units.joint.nodes(96)
+    b = ens.leak + z * tau - h * sigma
+    G, Q = np.sum(w * h / b), np.sum(w * h**2 / np.abs(b) ** 2)
+    theta = np.linspace(-np.pi, np.pi, 301)
+    for _ in range(40):  # points are added where neighbouring values of 1/(1 - LG) differ
+        value = 1 / (1 - G * ens.symbol(theta))
+        gap = np.abs(np.diff(value)) > 0.1 * np.abs(value[1:])
+        if not gap.any():
+            break
+        theta = np.sort(np.concatenate([theta, (0.5 * (theta[1:] + theta[:-1]))[gap]]))
+    half, mid = 0.5 * np.diff(theta), 0.5 * (theta[1:] + theta[:-1])
+    nodes, weights = np.polynomial.legendre.leggauss(12)
+    t, v = (mid[:, None] + half[:, None] * nodes).ravel(), (half[:, None] * weights).ravel() / (2 * np.pi)
+    L = ens.symbol(t)
+    image = ens.load * np.sum(v * L / (1 - L * G))
+    return ens.load * np.sum(v * np.abs(L / (1 - L * G)) ** 2) * Q, image - sigma
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_curves_close_and_the_edge_function_is_one_on_them(name):
+    ens, count = CASES[name]
+    found = traced(name)
+    assert count is None or len(found) == count
+    for b in found:
+        assert b.z[0] == b.z[-1]
+        assert np.abs(np.diff(b.z)).max() < 0.3 * ens.scale / ens.units.joint.tau.mean()
+        assert b.residual < 1e-8
+        for k in range(0, len(b.z), max(len(b.z) // 12, 1)):
+            e, misfit = plain_edge(ens, b.z[k], b.sigma[k])
+            assert abs(e - 1) < 1e-8
+            assert abs(misfit) < 1e-8 * ens.scale
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_nested_curves_are_the_border_of_the_solution_continued_from_large_eta(name):
+    """At random points: inside the curves, the Hermitized equations have no stable solution with u = 0; outside and in voids they have."""
+    ens = CASES[name][0]
+    found = traced(name)
+    x, y = found[0].z.real, max(np.abs(b.z.imag).max() for b in found)
+    rng = np.random.default_rng(1)
+    z = rng.uniform(x.min() - 0.2, x.max() + 0.2, 120) + 1j * rng.uniform(0, y + 0.1, 120)
+    near = np.min([np.abs(z[:, None] - b.z).min(1) for b in found], 0) < 0.03
+    e = hebbian.edge_function(ens, z[~near], throw=False)
+    solved = e.status == 0
+    assert solved.mean() > 0.8
+    assert np.array_equal(in_spectrum(found, z[~near])[solved], e.value[solved] >= 1)
+
+
+@pytest.mark.parametrize("name", ["horseshoe", "small load", "unequal units", "two zeros of L"])
+def test_eigenvalues_lie_inside_the_curves(name):
+    """But for atoms, and for a margin: a mode of one sample is displaced by the order of |L| h / tau n^(-1/2)."""
+    ens, n = CASES[name][0], 600
+    values = eigenvalues(ens.sample(n, 5))
+    tau = np.unique(ens.units.joint.nodes(4)[0])
+    values = values[np.min(np.abs(values[:, None] + ens.leak / tau), 1) > 1e-8]
+    assert len(values) <= round(ens.load * n) * len(tau)
+    inside = in_spectrum(traced(name), values)
+    distance = np.min([np.abs(values[:, None] - b.z).min(1) for b in traced(name)], 0)
+    margin = np.abs(ens.symbol(0.0)) * ens.units.joint.gain.mean() / tau.min() / np.sqrt(n)
+    assert distance[~inside].max(initial=0) < 2 * margin
+    assert np.mean(inside | (distance < margin)) > 0.95
+
+
+def test_shares_enclosed_add_up():
+    outer, horseshoe, inner = traced("horseshoe")
+    assert [b.encloses_void for b in traced("horseshoe")] == [False, True, True]
+    # trapezoidal sums over the points of the curves
+    assert np.allclose([outer.share, horseshoe.share, inner.share], [1, 0, 0.7], atol=0.005)
+
+
+@pytest.mark.parametrize("load, c, gamma", [(0.3, 0.4, 1.0), (0.2, 1.2, 1.0)])
+def test_void_of_a_chain_with_self_coupling_is_a_disc(load, c, gamma):
+    """Centre c (1 - load)^2, radius (1 - load)^(3/2) sqrt(gamma^2 - load c^2); it holds the atom only for |c| < gamma."""
+    ens = DeepHebbian(load, c, gamma, 1, leak=0.0)
+    radius = (1 - load) ** 1.5 * np.sqrt(gamma**2 - load * c**2)
+    off = [np.abs(np.abs(b.z - c * (1 - load) ** 2) / radius - 1).max() for b in trace_edges(ens, 60)]
+    assert min(off) < 1e-9
+    disc = trace_edges(ens, 60)[int(np.argmin(off))]
+    assert abs(disc.share - (1 - load if abs(c) < gamma else 0)) < 0.005  # trapezoidal sum
+
+
+def test_at_most_one_stable_solution():
+    """Newton's method from many starts at one z: never two solutions with E < 1, as the inequality of Cauchy and Schwarz demands."""
+    ens, rng = CASES["two zeros of L"][0], np.random.default_rng(0)
+    for z in (0.3 + 0.4j, -0.9 + 0.2j, 2.0, -0.6):
+        system = hebbian._System(ens, 2)
+        starts = 2 * (rng.standard_normal(60) + 1j * rng.standard_normal(60))
+        with np.errstate(all="ignore"):
+            e, sigma, left = hebbian._outside(system, np.full(60, z + 0j), starts)
+        good = (left < 1e-10) & (e < 1)
+        assert good.any() == ~in_spectrum(traced("two zeros of L"), z)
+        assert not good.any() or np.abs(sigma[good] - sigma[good][0]).max() < 1e-7
+
+
+def test_averages_over_the_circle():
+    theta = 2 * np.pi * (np.arange(20_000) + 0.5) / 20_000
+    rng = np.random.default_rng(3)
+    for c, gamma, depth in ((0.0, 1.0, 1), (0.5, -1.0, 2), (-0.4, 0.8, 3), (0.7, 0.0, 1)):
+        G = rng.standard_normal(20) + 1j * rng.standard_normal(20)
+        first, second, gap = circle_averages(c, gamma, depth, G)
+        L = c + gamma * sum(np.exp(-1j * r * theta) for r in range(1, depth + 1))
+        far = gap > 3e-3  # else the sum over angles is the worse of the two
+        assert far.sum() > 15
+        assert np.allclose(first[far], np.mean(1 / (1 - L * G[far, None]), 1), atol=1e-12)
+        assert np.allclose(second[far], np.mean(1 / np.abs(1 - L * G[far, None]) ** 2, 1), rtol=1e-11)
+
+
+def test_edges_that_do_not_exist_or_do_not_settle():
+    with pytest.raises(NotApplicableError, match="symmetric"):
+        trace_edges(DeepHebbian(0.3, 1.0, 0.0))
+    with pytest.raises(ValidationError, match="20"):
+        trace_edges(CHAIN, 5)
+    with pytest.raises(ValidationError, match="DeepHebbian"):
+        trace_edges(np.eye(3))

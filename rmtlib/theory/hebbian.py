@@ -20,7 +20,7 @@ with :math:`\Delta = |1 - G L|^2 + u\, \langle h^2/D \rangle^2 |L|^2`. Where the
    \qquad \Sigma = \alpha \Big\langle \frac{L}{1 - L G} \Big\rangle_\vartheta, \qquad G = \Big\langle \frac{h}{a - h \Sigma} \Big\rangle .
 
 Sources: Jiang, Chen, Hou and Huang, arXiv:2208.11411, for equal units; the equations above, with gains and timescales, are derived in the chapter on
-deep-Hebbian sequences. Averages over ``theta`` are trapezoidal sums, over units Gauss rules, both refined until the answer settles.
+deep-Hebbian sequences. Averages over ``theta`` are trapezoidal sums, over units Gauss rules, both refined until the answer settles; edges use exact averages over theta (:mod:`rmtlib.theory.hebbian_edges`).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..ensemble import Population
-from ..errors import NotApplicableError, ValidationError
+from ..errors import ValidationError
 from ..network import Network
 from ..solve import Solution, Status, finish
 
-__all__ = ["DeepHebbian", "abscissa", "branches", "density", "edge_function", "edges", "resolvent"]
+__all__ = ["DeepHebbian", "abscissa", "density", "edge_function", "edges", "resolvent"]
 
 _NODES = (6, 16, 40)  # Gauss nodes in tau and in gain
 _START = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # regularisers of the continuation, in units of the size of W
@@ -462,27 +462,30 @@ def edge_function(ens: DeepHebbian, z: ArrayLike, throw: bool = True) -> Solutio
 
 
 def edges(ens: DeepHebbian, points: int = 120) -> list[NDArray[np.complex128]]:
-    r"""Closed curves E(z) = 1 that bound the support: outer boundary, voids, islands.
+    r"""Closed curves E(z) = 1 that bound the support: outer boundary, voids, islands; void is on their left.
 
-    For equal units the curves are those of :func:`branches`, followed in the plane of G over all branches, and of each the parts that
-    have support on one side and none on the other. For other units the physical branch is continued on a grid, on which u tells
-    support from void, and the vertices of its contour are moved onto the curve.
+    Followed by :func:`~rmtlib.theory.hebbian_edges.trace_edges`, which also gives the self-energy, the share enclosed and residuals.
 
     Parameters
     ----------
     ens : DeepHebbian
     points : int
-        Resolution. For units that differ, a structure thinner than a cell of the grid is missed.
+        Lines of the grids on which curves are looked for. What is thinner than a cell may be missed, for equal units only where no ray
+        from the curve L meets it.
 
     Returns
     -------
     list of (k,) complex arrays
-        Closed (last point = first) but for parts of a curve of which another part is no boundary; the one that reaches furthest right first.
+        Closed (last point = first); the one that reaches furthest right first.
 
     Raises
     ------
     ValidationError
         Another ensemble, fewer than 20 points.
+    NotApplicableError
+        gamma = 0, with a real spectrum.
+    ConvergenceError
+        A curve that cannot be followed, or does not settle as the averages over units are refined.
 
     Examples
     --------
@@ -492,163 +495,15 @@ def edges(ens: DeepHebbian, points: int = 120) -> list[NDArray[np.complex128]]:
     >>> print(np.abs(outer).mean().round(6), np.abs(inner).mean().round(6))  # sqrt(1 + load), (1 - load)^(3/2)
     1.224745 0.353553
     """
-    _points(ens, 0.0)
-    if points < 20:
-        raise ValidationError(f"a grid of {points} points sees nothing; use at least 20")
-    law = ens.units.joint
-    curves = []
-    if law.tau.var() == 0 and law.gain.var() == 0:
-        for curve, sigma in _branches(ens, 3 * points):
-            curves += _physical(ens, curve, sigma)
-    else:
-        curves = _from_grid(ens, points)
-    return sorted(curves, key=lambda c: -c.real.max())
+    from .hebbian_edges import trace_edges
 
-
-def _physical(ens, curve, sigma):
-    """The parts of a closed curve next to which the physical solution has u = 0 and the Sigma of the curve on one side."""
-    if curve[0] == curve[-1]:
-        curve, sigma = curve[:-1], sigma[:-1]
-    normal = 1j * (np.roll(curve, -1) - np.roll(curve, 1))
-    normal = 1e-3 * ens.scale / ens.units.joint.tau.mean() * normal / np.maximum(np.abs(normal), 1e-300)
-    good = np.zeros(len(curve), bool)
-    for z in (curve + normal, curve - normal):
-        state = _solve(ens, z.real + 1j * np.abs(z.imag), levels=2)[1][-1]
-        found = np.where(z.imag < 0, state.sigma.conj(), state.sigma)
-        good |= state.found & (state.u == 0) & (np.abs(found - sigma) < 0.05 * ens.scale)
-    good = np.convolve(np.r_[good[-2:], good, good[:2]], np.ones(5), "valid") >= 3  # single vertices, as at cusps, follow their neighbours
-    if good.all():
-        return [np.append(curve, curve[0])]
-    if not good.any():
-        return []
-    first = np.flatnonzero(~good)[0]
-    curve, good = np.roll(curve, -first), np.roll(good, -first)
-    cuts = np.flatnonzero(np.diff(good.astype(int))) + 1
-    return [part for part, ok in zip(np.split(curve, cuts), np.split(good, cuts), strict=True) if ok[0] and len(part) > 3]
-
-
-def _from_grid(ens, points):
-    """Contours of the physical branch on a grid, each vertex then moved onto the curve."""
-    from contourpy import contour_generator
-
-    x, y = _window(ens, points)
-    half = x[None, :] + 1j * y[:, None]
-    last = _solve(ens, half, levels=2)[1][-1]
-    height = np.where(last.u > 0, np.sqrt(last.u) / ens.scale, np.log(np.minimum(last.e, 1)))
-    height = np.where(last.found, height, -1.0).reshape(half.shape)
-    system = _System(ens, len(_NODES) - 1)
-    spacing, curves = max(x[1] - x[0], y[1] - y[0]), []
-    for line in contour_generator(x, np.concatenate([-y[::-1], y]), np.concatenate([height[::-1], height])).lines(0.0):
-        if len(line) < 4:
-            continue
-        z = line[:, 0] + 1j * line[:, 1]
-        z = _onto_edge(ens, system, z[:-1] if abs(z[0] - z[-1]) < 1e-9 * spacing else z, spacing)
-        if len(z) > 3:
-            curves.append(np.append(z, z[0]))
-    return curves
-
-
-def _window(ens, points):
-    """Grid lines that hold the upper half of the support, off the real axis: by the largest strength, then tightened."""
-    reach = np.max(np.abs(ens.symbol(2 * np.pi * np.arange(64) / 64))) * (1 + np.sqrt(ens.load)) ** 2
-    tau, gain, _ = ens.units.joint.nodes(12)
-    size = reach * np.max(gain / tau)
-    slow, fast = -ens.leak / np.max(tau), -ens.leak / np.min(tau)
-    x, y = np.linspace(fast - size, slow + size, 48), size * (np.arange(24) + 0.5) / 24
-    z = x[None, :] + 1j * y[:, None]
-    state = _solve(ens, z, levels=1)[1][-1]
-    near = ((state.u > 0) | (state.e > 0.6)).reshape(z.shape)
-    if not near.any():
-        return x, y
-    columns, rows = np.flatnonzero(near.any(0)), np.flatnonzero(near.any(1))
-    x = np.linspace(x[columns[0]] - (x[1] - x[0]), x[columns[-1]] + (x[1] - x[0]), points)
-    top = y[rows[-1]] + (y[1] - y[0])
-    count = max(int(np.ceil(top / (x[1] - x[0]))), 10)
-    return x, top * (np.arange(count) + 0.5) / count
-
-
-def _onto_edge(ens, system, z, spacing):
-    """Vertices moved across the curve until E = 1 on the branch u = 0 next to the solution found there."""
-    across = np.roll(z, -1) - np.roll(z, 1)
-    across = 1j * across / np.maximum(np.abs(across), 1e-300)
-    upper = np.where(z.imag < 0, z.conj(), z)
-    across = np.where(z.imag < 0, across.conj(), across)
-    start = _solve(ens, upper, levels=1)[1][-1].sigma
-
-    def func(x, rows):
-        e, s = system.residual(upper[rows] + x[:, 2] * across[rows], np.zeros(len(rows)), x[:, 0] + 1j * x[:, 1])
-        return np.column_stack([s.real, s.imag, e])
-
-    with np.errstate(all="ignore"):
-        x, left = _newton(func, np.column_stack([start.real, start.imag, np.zeros(len(z))]))
-    keep = (left < 1e-9) & (np.abs(x[:, 2]) < 3 * spacing)
-    moved = upper + x[:, 2] * across
-    return np.where(z.imag < 0, moved.conj(), moved)[keep]
-
-
-def branches(ens: DeepHebbian, points: int = 400) -> list[NDArray[np.complex128]]:
-    r"""All curves on which some solution with u = 0 has E = 1, for equal units: boundaries of the support and others.
-
-    .. math:: \alpha \Big\langle \frac{|L G|^2}{|1 - L G|^2} \Big\rangle_\vartheta = 1 \quad\text{in the plane of } G, \qquad
-       \text{leak} + z\tau = h\,\big(1/G + \Sigma(G)\big) .
-
-    Raises
-    ------
-    NotApplicableError
-        Timescales or gains that are spread out: z is then no explicit function of G; use :func:`edges`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from rmtlib.theory.hebbian import DeepHebbian, branches
-    >>> found = branches(DeepHebbian(load=0.5, c=0.0, gamma=1.0, leak=0.0))
-    >>> print(sorted(float(np.abs(c).mean().round(4)) for c in found))
-    [0.3536, 1.2247]
-    """
-    _points(ens, 0.0)
-    law = ens.units.joint
-    if law.tau.var() > 0 or law.gain.var() > 0:
-        raise NotApplicableError("branches: timescales and gains must be constants, so that z is a function of G; use edges")
-    return [curve for curve, _ in _branches(ens, points)]
-
-
-def _branches(ens, points):
-    """Curves and their Sigma."""
-    from contourpy import contour_generator
-
-    law = ens.units.joint
-    tau, h = law.tau.mean(), law.gain.mean()
-    coarse, L = (ens.symbol(_angles(ens, level)) for level in (0, 2))
-
-    def level(G, L=L):
-        return ens.load * np.mean(np.abs(L * G[..., None] / (1 - L * G[..., None])) ** 2, -1)
-
-    # in the plane of 1/G the curve lies within the disc |1/G - L| <= |L| sqrt(load) around the values of L, or the like
-    reach = np.max(np.abs(L)) * (1 + np.sqrt(max(ens.load, 1.0))) * 1.2
-    axis = np.linspace(-reach, reach, points)
-    inverse = axis[None, :] + 1j * axis[:, None] + 1e-9j
-    with np.errstate(all="ignore"):
-        values = np.log(np.stack([level(1 / row, coarse) for row in inverse]))
-    curves = []
-    for line in contour_generator(axis, axis, values).lines(0.0):
-        w = line[:, 0] + 1j * (line[:, 1] + 1e-9)
-        if len(w) < 8:
-            continue
-        # onto the curve by Newton's method along the gradient of log level
-        for _ in range(6):
-            step = 1e-6 * reach
-            f = np.log(level(1 / w))
-            grad = (np.log(level(1 / (w + step))) - f + 1j * (np.log(level(1 / (w + 1j * step))) - f)) / step
-            w = w - f * grad / np.maximum(np.abs(grad) ** 2, 1e-300)
-        G = 1 / w
-        sigma = ens.load * np.mean(L / (1 - L * G[:, None]), -1)
-        curves.append(((h * (w + sigma) - ens.leak) / tau, sigma))
-    curves.sort(key=lambda c: -c[0].real.max())
-    return curves
+    return [b.z for b in trace_edges(ens, points)]
 
 
 def abscissa(ens: DeepHebbian, points: int = 120) -> float:
     """Right end of the support, in inverse units of tau; an eigenvalue of one network may lie beyond it.
+
+    The largest real part among the points of :func:`edges`: exact on the real axis, elsewhere too small by a term of second order in their spacing.
 
     Examples
     --------

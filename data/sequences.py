@@ -1,0 +1,64 @@
+"""Retrieval and largest Lyapunov exponent of deep-Hebbian networks against gain, load and depth: data/sequences.json. About seven minutes on one thread.
+
+    python data/sequences.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from rmtlib import Network
+from rmtlib.dynamics.lyapunov import lyapunov_exponents
+from rmtlib.dynamics.retrieval import retrieve
+from rmtlib.theory import hebbian
+from rmtlib.theory.hebbian import DeepHebbian
+
+N, SEEDS, DURATION, SETTLE = 500, 6, 100.0, 40.0
+EDGES = (0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0)  # right end of the spectrum of J: 1 is marginal
+CASES = ((0.05, 0.0, 1), (0.1, 0.0, 1), (0.3, 0.0, 1), (0.05, 0.0, 2), (0.05, 0.0, 3), (0.05, 0.5, 1))
+
+
+def case(load, ratio, depth):
+    """Couplings are scaled so that the spectrum of J ends at each of EDGES; c is `ratio` times gamma."""
+    unit = hebbian.abscissa(DeepHebbian(load, ratio, 1.0, depth, leak=0.0))
+    rows = []
+    for edge in EDGES:
+        gamma = edge / unit
+        law = DeepHebbian(load, ratio * gamma, gamma, depth)
+        length, exponent, error, rate = [], [], [], []
+        for seed in range(SEEDS):
+            patterns = law.patterns(N, seed)
+            net = Network(law.couplings(patterns))
+            run = retrieve(net, patterns, 40.0, dt=0.2)
+            found = lyapunov_exponents(net, duration=DURATION, settle=SETTLE, step=0.1, start=patterns[:, 0], seed=seed, progress=False)
+            length.append(run.length())
+            exponent.append(float(found.exponents[0]))
+            error.append(float(found.error[0]))
+            rate.append(float(np.sqrt(np.mean(np.tanh(found.state) ** 2))))
+        rows.append({"edge": edge, "gamma": gamma, "length": length, "exponent": exponent, "error": error, "rate": rate})
+        print(load, ratio, depth, edge, np.mean(length), np.round(np.mean(exponent), 4), flush=True)
+    return {"load": load, "c over gamma": ratio, "depth": depth, "rows": rows}
+
+
+def rounded(x):
+    if isinstance(x, dict):
+        return {key: rounded(value) for key, value in x.items()}
+    if isinstance(x, list):
+        return [rounded(value) for value in x]
+    return float(f"{x:.6g}") if isinstance(x, float) else x
+
+
+def main():
+    cases = [case(*parameters) for parameters in CASES]
+    found = {"n": N, "seeds": SEEDS, "duration": DURATION, "settle": SETTLE, "cases": cases}
+    Path("data/sequences.json").write_text(json.dumps(rounded(found), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
