@@ -156,3 +156,35 @@ def test_timescales_do_not_move_a_real_critical_point(worm):
         tau = np.random.default_rng(seed).lognormal(0, 0.8, worm.n)
         net = rmt.Network(worm.weights, tau, critical)
         assert abs(np.linalg.eigvals(net.dense_jacobian()).real.max()) < 1e-10
+
+
+def test_outliers_belong_to_sums_of_twins(worm):
+    """Between neurons with a twin only: what is its own mirror image would be symmetric in any network."""
+    names = rmt.load(datasets.path("celegans.csv"), units=datasets.path("celegans_neurons.csv")).names.tolist()
+    twin = [names.index(x[:-1] + {"L": "R", "R": "L"}[x[-1]]) if x[-1] in "LR" and x[:-1] + {"L": "R", "R": "L"}[x[-1]] in names
+            else i for i, x in enumerate(names)]  # fmt: skip
+    left = [i for i, j in enumerate(twin) if i < j]
+    assert len(left) == 92
+    right = [twin[i] for i in left]
+
+    def edges(one, other):
+        return [np.abs(np.linalg.eigvals((b @ worm.weights @ b.T) ** 2)).max() ** 0.5
+                for b in ((np.eye(worm.n)[one] + a * np.eye(worm.n)[other]) / 2**0.5 for a in (1, -1))]  # fmt: skip
+
+    plus, minus = edges(left, right)
+    assert plus > 2 * minus
+    basis = (np.eye(worm.n)[left] - np.eye(worm.n)[right]) / 2**0.5
+    own = np.sqrt(np.abs(np.linalg.eigvals(worm.weights**2)).max())
+    assert np.linalg.eigvals(basis @ worm.weights @ basis.T).real.max() < own
+    order = np.random.default_rng(0).permutation(left + right)  # neurons that are no twins
+    plus, minus = edges(order[:92], order[92:])
+    assert plus < 1.5 * minus
+
+
+def test_answers_are_more_than_degrees_explain(worm):
+    present = worm.weights != 0
+    expected = np.outer(present.sum(axis=1), present.sum(axis=0)) / present.sum()
+    by_degrees = (expected * expected.T).sum() / expected.sum()
+    answered = (present & present.T).sum() / present.sum()
+    assert answered > 3 * by_degrees
+    assert by_degrees > 1.5 * present.sum() / worm.n / (worm.n - 1)

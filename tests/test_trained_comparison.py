@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import rmtlib as rmt
 from rmtlib.training.memory import delay_states
@@ -118,3 +119,56 @@ def test_single_trials_make_a_core(stored):
         ranks += [s["jacobian"]["core"]["abscissa"]["pvalue"] for s in d["stimuli"] if "jacobian" in s]
     assert len(ranks) == 16
     assert np.sum(np.array(ranks) < 0.05) <= 3
+    # on one side: two states share their weights, so that networks count and not states
+    cores = [[s["jacobian"]["core"]["abscissa"] for s in d["stimuli"]] for d in stored["single"].values()]
+    assert stats.wilcoxon([np.mean([c["rank"] for c in pair]) / stored["samples"] - 0.5 for pair in cores]).pvalue < 0.05
+    assert 0.5 < np.mean([(c["value"] - c["mean"]) / c["spread"] for pair in cores for c in pair]) < 1.5
+
+
+@pytest.mark.parametrize("name", ["single-noise0-seed0", "single-noise0-seed2", "single-noise0.01-seed3"])
+def test_a_core_against_samples_drawn_otherwise(stored, name):
+    """Synapses placed anew, with the weights, timescales and gains that the core has: no fit, and the stored rank comes out."""
+    net, d = rmt.training.load(name), stored["single"][name]
+    held = delay_states(net, (750.0,), trials=2, settle=500.0, between=0)
+    rng = np.random.default_rng(0)
+    for s in (0, 1):
+        core = held.network(s).subnetwork("I")
+        weights, n = np.asarray(core.weights), core.n
+
+        def top(W, tau, gain):
+            return np.linalg.eigvals((W * gain - np.eye(len(tau))) / tau[:, None]).real.max()
+
+        value, own = top(weights, core.tau, core.gain), d["stimuli"][s]["jacobian"]["core"]["abscissa"]
+        assert value == pytest.approx(own["value"], rel=1e-4)
+        w, off, below = weights[weights != 0], ~np.eye(n, dtype=bool), 0
+        for _ in range(200):
+            W = np.where((rng.random((n, n)) < w.size / (n * (n - 1))) & off, rng.choice(w, (n, n)), 0.0)
+            below += top(W, rng.choice(core.tau, n), rng.choice(core.gain, n)) < value
+        # two counts of 200 with sd at most 7 each, and the laws differ a little
+        assert abs(below - own["rank"]) < 35
+
+
+def test_agreement_of_the_core_is_mostly_that_of_its_slowest_unit(stored):
+    near, ranks = [], []
+    for name, d in stored["networks"].items():
+        net = rmt.training.load(name)
+        slowest = net.tau[np.asarray(net.labels) == "I"].max()
+        for s in d["stimuli"]:
+            if "jacobian" in s:
+                c = s["jacobian"]["core"]["abscissa"]
+                near.append(abs(c["value"] * slowest + 1) < 0.06)
+                ranks.append(c["rank"] / stored["samples"])
+    near, top = np.array(near), np.array(ranks) >= 0.95
+    assert np.mean(near) > 0.5
+    assert not top[near].any()
+    assert 0.3 < np.mean(top[~near]) < 0.6
+
+
+def test_single_assumptions_are_rejected(stored):
+    tested = [first(d)["whole"]["tests"] for d in (stored["networks"] | stored["single"]).values() if first(d)["whole"]["tests"]]
+    assert len(tested) == 7
+    for tests in tested:
+        assert min(t["pvalue"] for t in tests) * len(tests) < 0.05  # Bonferroni
+    small = [{t["name"] for t in tests if t["pvalue"] * len(tests) < 0.05} for tests in tested]
+    assert sum("correlation of in strength and gain[E]" in names for names in small) >= 4
+    assert sum("reciprocity[E<->E]" in names for names in small) >= 4
