@@ -42,6 +42,7 @@ __all__ = [
 _MODULES = (
     "covariance",
     "hebbian",
+    "meanfield",
     "memory",
     "memory_edge",
     "transients",
