@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import warnings
 
 import numpy as np
 import pytest
@@ -61,13 +62,13 @@ def test_sparse_and_dense_weights_take_the_same_path():
         assert np.allclose(runs[0].x, other.x, atol=1e-12)  # sums in another order
 
 
-@pytest.mark.parametrize("enters", ["before", "after"])
+@pytest.mark.parametrize("enters", ["inside", "outside"])
 def test_noise_enters_where_it_is_said_to(enters):
     tau = np.array([0.5, 1.0, 3.0])
     moments = Moments(every=0.5)
     sim = Simulation(np.zeros((3, 3)), tau=tau, noise=0.7, enters=enters, trials=400, step=0.01, seed=5).run(20)
     sim.run(100, moments)
-    exact = 0.7**2 / (2 * tau) if enters == "before" else 0.7**2 * tau / 2
+    exact = 0.7**2 / (2 * tau) if enters == "inside" else 0.7**2 * tau / 2
     exact = exact / (1 - 0.01 / (2 * tau))  # stationary variance of the scheme itself, geometric series
     # independent samples: about trials * time / (2 tau); five standard errors of a variance
     error = np.sqrt(2 / (400 * 100 / (2 * tau)))
@@ -279,7 +280,7 @@ def test_divergence_is_noticed():
         ({"tau": [1.0, 2.0]}, "tau has shape"),
         ({"noise": -0.1}, "cannot be negative"),
         ({"noise": np.nan}, "NaN"),
-        ({"enters": "inside"}, "before"),
+        ({"enters": "before"}, "inside"),
         ({"trials": 0}, "positive integer"),
         ({"trials": 1.5}, "positive integer"),
         ({"step": 2.0}, "too large"),
@@ -314,7 +315,7 @@ def test_bad_statistics():
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000), st.integers(2, 8), st.sampled_from(["before", "after"]))
+@given(st.integers(0, 10_000), st.integers(2, 8), st.sampled_from(["inside", "outside"]))
 def test_linear_covariances_agree(seed, n, enters):
     rng = np.random.default_rng(seed)
     w, tau, h, s = couplings(n, seed), rng.uniform(0.5, 3, n), rng.uniform(0.2, 1, n), rng.uniform(0.1, 2, n)
@@ -322,7 +323,7 @@ def test_linear_covariances_agree(seed, n, enters):
     options = {"gain": h, "tau": tau, "enters": enters}
     sigma = equal_time(w, s, **options)
     a = (np.eye(n) - w * h) / tau[:, None]
-    q = s / tau if enters == "before" else s
+    q = s / tau if enters == "inside" else s
     # rounding; the spectra of A here stay away from the imaginary axis by 0.2/3
     assert np.allclose(a @ sigma + sigma @ a.T, np.diag(q**2), atol=1e-8)
     assert np.linalg.eigvalsh(sigma)[0] > 0
@@ -340,7 +341,7 @@ def test_linear_covariances_agree(seed, n, enters):
 def test_gains_of_a_network_are_used():
     net = rmt.Network(couplings(4, 1, 0.5), tau=[1.0, 2, 3, 4], gain=[0.1, 0.5, 1.0, 0.7])
     assert np.allclose(equal_time(net), equal_time(net.weights, gain=net.gain, tau=net.tau))
-    assert np.allclose(zero_frequency(net, enters="after"), zero_frequency(net, net.tau))
+    assert np.allclose(zero_frequency(net, enters="outside"), zero_frequency(net, net.tau))
 
 
 def test_windows_of_a_simulated_linear_network():
@@ -556,3 +557,12 @@ def test_statistics_without_data_and_files_that_do_not_fit(tmp_path):
 def test_integrate_refuses_times_outside(times):
     with pytest.raises(ValidationError, match="times must increase"):
         integrate(couplings(4, 1), duration=1, start=1.0, times=times)
+
+
+def test_gains_that_play_no_part_are_told():
+    net = rmt.Network(np.zeros((3, 3)), gain=0.5)
+    with pytest.warns(UserWarning, match="gains of this network are not used"):
+        Simulation(net)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Simulation(rmt.Network(np.zeros((3, 3))))

@@ -7,7 +7,7 @@ zero-frequency covariance :math:`C_x` with
    A\,\Sigma + \Sigma\,A^{\mathsf T} = Q,\qquad A = T^{-1}(\ell - WH),\qquad
    C_x = \int\langle x(t)\,x(0)^{\mathsf T}\rangle\,dt = (\ell - WH)^{-1}\,\nu^2\,(\ell - WH)^{-\mathsf T}
 
-with the noise :math:`\nu_i` inside :math:`T\dot x`; where it enters after the time constant, :math:`\tau_i\nu_i` stands in its place.
+with the noise :math:`\nu_i` inside :math:`T\dot x`; where it is outside, added to :math:`\dot x`, :math:`\tau_i\nu_i` stands in its place.
 
 A nonlinear network acts like a linear one whose gains are mean slopes, with noise from what a straight line leaves over:
 :math:`\sigma(x_i) = \text{const} + h_ix_i + r_i`, :math:`h_i = \langle\sigma'(x_i)\rangle`. When the states are nearly Gaussian and the
@@ -75,9 +75,9 @@ def _inside(noise, tau, enters):
     s = _per_unit(noise, len(tau), "noise")
     if (s < 0).any():
         raise ValidationError("noise is a standard deviation and cannot be negative")
-    if enters not in ("before", "after"):
-        raise ValidationError(f"noise enters 'before' or 'after' the time constant, got {enters!r}")
-    return s if enters == "before" else tau * s
+    if enters not in ("inside", "outside"):
+        raise ValidationError(f"noise enters 'inside' T dx/dt or 'outside' of it (added to dx/dt), got {enters!r}")
+    return s if enters == "inside" else tau * s
 
 
 def _relaxation(w, h, tau, leak):
@@ -91,7 +91,7 @@ def _relaxation(w, h, tau, leak):
     return a
 
 
-def equal_time(network, noise=1.0, *, gain=None, tau=1.0, leak: float = 1.0, enters: str = "before") -> np.ndarray:
+def equal_time(network, noise=1.0, *, gain=None, tau=1.0, leak: float = 1.0, enters: str = "inside") -> np.ndarray:
     r"""Equal-time covariance of a linear network.
 
     .. math:: A\,\Sigma + \Sigma\,A^{\mathsf T} = T^{-1}\nu^2T^{-1},\qquad A = T^{-1}(\ell - WH)
@@ -102,7 +102,7 @@ def equal_time(network, noise=1.0, *, gain=None, tau=1.0, leak: float = 1.0, ent
         A Network brings its own timescales, leak and, unless ``gain`` is given, gains.
     noise : float or (n,) array
         Strength :math:`\nu`.
-    enters : "before" or "after"
+    enters : "inside" or "outside"
         Inside :math:`T\dot x`, or added to :math:`\dot x`.
 
     Returns
@@ -130,13 +130,13 @@ def equal_time(network, noise=1.0, *, gain=None, tau=1.0, leak: float = 1.0, ent
 
 
 def zero_frequency(
-    network, noise=1.0, *, gain=None, tau=1.0, leak: float = 1.0, enters: str = "before", of: str = "potentials"
+    network, noise=1.0, *, gain=None, tau=1.0, leak: float = 1.0, enters: str = "inside", of: str = "potentials"
 ) -> np.ndarray:
     r"""Zero-frequency covariance of a linear network, of its potentials x or its rates Hx.
 
     .. math:: C_x = (\ell - WH)^{-1}\nu^2(\ell - WH)^{-\mathsf T},\qquad C_{Hx} = H\,C_xH
 
-    Parameters and errors are those of :func:`equal_time`; timescales matter only where noise enters after them.
+    Parameters and errors are those of :func:`equal_time`; timescales matter only where noise enters outside.
 
     Examples
     --------
@@ -157,7 +157,7 @@ def zero_frequency(
 
 
 def window_covariance(
-    network, length: float, noise=1.0, *, gain=None, tau=1.0, leak: float = 1.0, enters: str = "before"
+    network, length: float, noise=1.0, *, gain=None, tau=1.0, leak: float = 1.0, enters: str = "inside"
 ) -> np.ndarray:
     r"""What windows of a finite length show of the zero-frequency covariance of a linear network.
 
@@ -319,7 +319,7 @@ class Decomposition:
         return Decomposition(*mean, np.full_like(self.noise, np.sqrt(np.mean(self.noise**2))), self.leak)
 
 
-def decompose(windows: Windows, gain, noise=0.0, *, tau=1.0, leak: float = 1.0, enters: str = "before") -> Decomposition:
+def decompose(windows: Windows, gain, noise=0.0, *, tau=1.0, leak: float = 1.0, enters: str = "inside") -> Decomposition:
     r"""Noise strengths of the equivalent linear network, from a simulation.
 
     .. math:: D_i = (C_\sigma)_{ii} - 2h_i\,(C_{\sigma x})_{ii} + h_i^2\,(C_x)_{ii}

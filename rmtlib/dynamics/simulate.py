@@ -3,8 +3,8 @@ r"""Rate networks in time: stochastic and deterministic integration, with statis
 .. math::
    \tau_i\,\dot x_i = -\ell\,x_i + \sum_j W_{ij}\,\sigma(x_j) + u_i + \nu_i\,\xi_i(t)
 
-with independent white noise, :math:`\langle\xi_i(t)\xi_j(t')\rangle = \delta_{ij}\,\delta(t-t')`. Noise that enters ``"before"`` the
-time constant stands as written; noise that enters ``"after"`` it is added to :math:`\dot x_i` itself, :math:`\dot x_i = \dots/\tau_i +
+with independent white noise, :math:`\langle\xi_i(t)\xi_j(t')\rangle = \delta_{ij}\,\delta(t-t')`. Noise that enters ``"inside"``
+:math:`T\dot x` stands as written; noise ``"outside"`` is added to :math:`\dot x_i` itself, :math:`\dot x_i = \dots/\tau_i +
 \nu_i\,\xi_i`. The scheme is that of Euler and Maruyama,
 
 .. math::
@@ -20,6 +20,7 @@ import json
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -435,24 +436,35 @@ class Trace(_Statistic):
         return np.array(self._values)
 
 
+def warn_of_gains(network: Network, stacklevel: int = 3) -> None:
+    """Say that gains play no part where activations have slopes of their own."""
+    if np.any(network.gain != 1):
+        warnings.warn(
+            "the gains of this network are not used: they are slopes at an equilibrium, and here the activation has slopes of its own. Where they "
+            "are part of the coupling, pass Network(W * gain, tau)",
+            stacklevel=stacklevel,
+        )
+
+
 class Simulation:
     r"""One network in time, several trials at once.
 
-    .. math:: T\,dx = \big(-\ell x + W\sigma(x) + u\big)\,dt + \nu\,d\beta\quad\text{(before)},\qquad
-              dx = T^{-1}\big(-\ell x + W\sigma(x) + u\big)\,dt + \nu\,d\beta\quad\text{(after)}
+    .. math:: T\,dx = \big(-\ell x + W\sigma(x) + u\big)\,dt + \nu\,d\beta\quad\text{(inside)},\qquad
+              dx = T^{-1}\big(-\ell x + W\sigma(x) + u\big)\,dt + \nu\,d\beta\quad\text{(outside)}
 
     Parameters
     ----------
     network : Network or matrix
         Weights, dense or sparse, ``W[i, j]`` from j to i. A :class:`~rmtlib.network.Network` brings its timescales and leak; its gains
-        are slopes at an equilibrium and are not used here, where the activation has slopes of its own.
+        are slopes at an equilibrium and are not used here, where the activation has slopes of its own: gains other than 1 are met with
+        a warning. Where they are part of the coupling, simulate ``Network(W * gain, tau)``.
     sigma : str or Activation
         Activation function.
     tau, leak : float or (n,) array, float
         For a matrix; the unit of time is that of ``tau``.
     drive, noise : float or (n,) array
         Constant input :math:`u`, strength of the noise :math:`\nu`.
-    enters : "before" or "after"
+    enters : "inside" or "outside"
         Where noise enters (above).
     trials : int
         Independent copies; states have the shape (trials, n).
@@ -495,7 +507,7 @@ class Simulation:
         leak: float = 1.0,
         drive=0.0,
         noise=0.0,
-        enters: str = "before",
+        enters: str = "inside",
         trials: int = 1,
         step: float | None = None,
         start=0.0,
@@ -503,6 +515,7 @@ class Simulation:
     ):
         if isinstance(network, Network):
             weights, tau, leak = network.weights, network.tau, network.leak
+            warn_of_gains(network)
         else:
             weights = _weights(network)
         self.weights, self.n, self.leak = weights, weights.shape[0], float(leak)
@@ -516,8 +529,8 @@ class Simulation:
             raise ValidationError("noise is a standard deviation and cannot be negative")
         if not np.isfinite(self.leak) or self.leak < 0:
             raise ValidationError(f"leak must be a number >= 0, got {leak}")
-        if enters not in ("before", "after"):
-            raise ValidationError(f"noise enters 'before' or 'after' the time constant, got {enters!r}")
+        if enters not in ("inside", "outside"):
+            raise ValidationError(f"noise enters 'inside' T dx/dt or 'outside' of it (added to dx/dt), got {enters!r}")
         if isinstance(trials, bool) or int(trials) != trials or trials < 1:
             raise ValidationError(f"trials must be a positive integer, got {trials}")
         self.enters, self.trials = enters, int(trials)
@@ -559,7 +572,7 @@ class Simulation:
 
     def kick(self) -> np.ndarray:
         """Noise strength in dx, unit by unit."""
-        return self.noise / self.tau if self.enters == "before" else self.noise
+        return self.noise / self.tau if self.enters == "inside" else self.noise
 
     def run(self, duration: float, *statistics: _Statistic, progress: bool = False) -> Simulation:
         """Advance by ``duration``, rounded to whole steps, feeding the statistics at every step; returns the simulation itself.
