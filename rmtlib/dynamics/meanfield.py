@@ -13,8 +13,9 @@ where :math:`(x_0, x_t)` is Gaussian with mean :math:`m_b`, variance :math:`\Del
 
 .. math:: \tau^2 \ddot\Delta = \ell^2\Delta - g^2 C(\Delta), \qquad \dot\Delta(0^+) = -\nu^2/2\tau^2, \qquad \Delta(\infty) = 0 .
 
-Sources: Sompolinsky, Crisanti and Sommers, Phys. Rev. Lett. 61, 259 (1988); with noise Schuecker, Goedeke and Helias, arXiv:1603.01880;
-populations Kadmon and Sompolinsky, arXiv:1508.06486.
+Sources: Sompolinsky, Crisanti and Sommers, Phys. Rev. Lett. 61, 259 (1988); with noise Schuecker, Goedeke and Helias, Phys. Rev. X 8, 041029
+(2018); populations and means Kadmon and Sompolinsky, Phys. Rev. X 5, 041030 (2015), Mastrogiuseppe and Ostojic, PLoS Comput. Biol. 13, e1005498 (2017).
+The same equations as sympy objects: :mod:`rmtlib.symbolic.meanfield`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 from scipy.integrate import cumulative_simpson
-from scipy.interpolate import CubicHermiteSpline
+from scipy.interpolate import CubicHermiteSpline, CubicSpline
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
-from scipy.special import roots_hermitenorm
+from scipy.signal import lfilter
 
 from ..ensemble import Ensemble
 from ..errors import ConvergenceError, NotApplicableError, ValidationError
@@ -38,35 +39,73 @@ from .activations import Activation, activation
 __all__ = ["EnsembleMeanField", "MeanField", "mean_field", "potential", "solve_ensemble"]
 
 _END = 1e-6  # Delta(t)/Delta(0) at the last lag
-_HERMITE = 400  # nodes, and terms of the expansion in Hermite polynomials
+_CLOSE = 1e-4  # relative distance to the transition below which rounding spoils the quadrature of time
+_HERMITE = 400  # terms of the expansion in Hermite polynomials
 
 
-@lru_cache(maxsize=2)
-def _gauss(count: int = _HERMITE):
-    """Nodes, weights, and orthonormal Hermite polynomials times sqrt(weight), (count, count), by their recurrence."""
-    z, w = roots_hermitenorm(count)
-    w = w / w.sum()
-    table = np.zeros((count, count))
+@lru_cache(maxsize=1)
+def _nodes():
+    """Equal nodes on [-13, 13], normal weights, and orthonormal Hermite polynomials times sqrt(weight), (terms, nodes), by their recurrence.
+
+    On equal steps sums of smooth functions are exact to rounding as soon as the step resolves them, here down to features of a width of 1/30: units
+    that are switches, seen on the scale of their states, need that, and Gauss nodes of the same number do not give it.
+    """
+    z = np.linspace(-13, 13, 2601)
+    w = np.exp(-0.5 * z**2)
+    w /= w.sum()
+    table = np.zeros((_HERMITE, z.size))
     table[0] = np.sqrt(w)
     table[1] = z * table[0]
-    for k in range(1, count - 1):
+    for k in range(1, _HERMITE - 1):
         table[k + 1] = (z * table[k] - np.sqrt(k) * table[k - 1]) / np.sqrt(k + 1)
     return z, w, table
 
 
 def _mean(f, mean, variance):
     """<f(x)> for a normal x."""
-    z, w, _ = _gauss()
+    z, w, _ = _nodes()
     return float(w @ np.asarray(f(mean + np.sqrt(variance) * z), float))
 
 
 def _series(f, mean, variance):
     r"""Squares a_k^2 of the Hermite coefficients of f: <f(x) f(y)> = sum a_k^2 rho^k at correlation rho (Mehler).
 
-    On Gauss nodes the sum over all k at rho = 1 is <f^2> as the rule gives it, so that cutting the series costs nothing there.
+    What the terms left out amount to at rho = 1, where the sum is <f^2>, is given to the last one.
     """
-    z, w, table = _gauss()
-    return (table @ (np.sqrt(w) * np.asarray(f(mean + np.sqrt(variance) * z), float))) ** 2
+    z, w, table = _nodes()
+    values = np.asarray(f(mean + np.sqrt(variance) * z), float)
+    squares = (table @ (np.sqrt(w) * values)) ** 2
+    squares[-1] += max(float(w @ values**2) - float(squares.sum()), 0.0)
+    return squares
+
+
+def _slopes(sigma, variance):
+    r"""<sigma'(x) sigma'(y)> as a function of the correlation, for an odd activation.
+
+    The Hermite series converges slowly near rho = 1 where the states exceed the width of the slope by far. There x and y share a normal part of variance
+    rho and have parts of variance 1 - rho of their own: sigma' is smoothed over the latter by Fourier transform, and its square averaged over the former.
+    """
+    series = _series(sigma.slope, 0.0, variance)
+    if series[-20:].sum() < 1e-9 * series.sum():
+        return series, lambda rho: _at(series, rho)
+    top = np.log1p(0.1 * variance)
+    u = np.linspace(0, top, 200)
+    own = np.expm1(u)  # variance (1 - rho)
+    reach = 11 * np.sqrt(variance)
+    y = np.arange(-reach, reach, 0.1)
+    omega = 2 * np.pi * np.fft.rfftfreq(y.size, 0.1)
+    smooth = np.fft.irfft(np.fft.rfft(np.asarray(sigma.slope(y), float)) * np.exp(-0.5 * np.multiply.outer(own, omega**2)), y.size, axis=1)
+    shared = np.exp(-0.5 * y**2 / (variance - own)[:, None])
+    near = CubicSpline(u, (shared * smooth**2).sum(1) / shared.sum(1))
+
+    def value(rho):
+        rho = np.clip(rho, 0, 1)
+        out = np.empty_like(rho)
+        far = rho < 0.9  # the last term of the series counts for 1e-18 of itself
+        out[far], out[~far] = _at(series, rho[far]), near(np.log1p(variance * (1 - rho[~far])))
+        return out
+
+    return series, value
 
 
 def _at(series, rho):
@@ -93,9 +132,11 @@ class MeanField:
         g <sigma'>, the effective coupling of the fluctuations.
     lyapunov : float
         Largest Lyapunov exponent, in inverse units of tau.
+    level : float
+        Lowest level E_0 of the operator that gives it; the edge of the continuum where nothing is bound (linear units, rest).
     residual : float
         Largest violation of the mean-field equation on the lags, relative to the variance: the solution filtered once more less itself.
-    g, noise : float
+    g, noise, leak : float
     sigma : Activation
     """
 
@@ -107,10 +148,17 @@ class MeanField:
     mean_square_slope: float
     coupling: float
     lyapunov: float
+    level: float
     residual: float
     g: float
     noise: float
+    leak: float
     sigma: Activation
+
+    @property
+    def acceleration(self) -> float:
+        r"""Second derivative :math:`\ddot\Delta(0^+) = \ell^2\Delta_0 - g^2\langle\sigma^2\rangle`: negative if and only if the network is chaotic."""
+        return float(self.leak**2 * self.variance - self.g**2 * self.rates[0])
 
 
 def potential(g: float, variance: float, delta, sigma: str | Activation = "tanh", leak: float = 1.0):
@@ -162,6 +210,9 @@ def mean_field(
         Numbers that are negative or not finite.
     NotApplicableError
         An activation that is not odd: its mean is not 0 and a part of Delta may not decay; use :func:`solve_ensemble`.
+    NotApplicableError
+        Without noise, g sigma'(0) above the leak by less than 1e-4 of it: rounding spoils the quadrature; for tanh the expansion at the transition
+        (:func:`rmtlib.symbolic.meanfield.critical_expansion`) holds to three digits there.
     ConvergenceError
         No stationary state: the activation grows too fast for this g.
 
@@ -184,21 +235,32 @@ def mean_field(
         raise NotApplicableError(f"{sigma.name} is not odd: use solve_ensemble, which finds the mean and the static part as well")
 
     def energy(variance):
-        return float(potential(g, variance, variance, sigma, leak)) + noise**4 / 8
+        series = _series(sigma, 0.0, variance)  # of the potential at its end, where the correlation is 1
+        return float(-0.5 * (leak * variance) ** 2 + g**2 * variance * (series / np.arange(1, len(series) + 1)).sum()) + noise**4 / 8
 
+    slope = float(sigma.slope(np.zeros(1))[0])
+    excess = g * abs(slope) / leak - 1
+    if noise == 0 and 0 < excess < _CLOSE:
+        raise NotApplicableError(
+            f"g = {g:.9g} lies above the transition by less than {_CLOSE:g} of it: rounding spoils the quadrature. For tanh use the expansion "
+            "Delta_0 = (g - 1) + 7/6 (g - 1)^2, lambda = (g - 1)^2/2"
+        )
     # the energy starts at noise^4/8 >= 0 and ends negative: the largest root, from above
-    lowest = min(1e-5, 0.1 * noise**2 / leak) if noise else 1e-5  # with noise the variance is at least nu^2/2 leak
+    lowest = min(1e-5, 0.1 * excess) if excess > 0 else 1e-5
+    lowest = min(lowest, 0.1 * noise**2 / leak) if noise else lowest  # with noise the variance is at least nu^2/2 leak
     grid = np.geomspace(lowest, 1e4, 200)
     heights = np.array([energy(v) for v in grid])
     if heights[-1] >= 0:
         raise ConvergenceError(f"no stationary state at g = {g:g}: {sigma.name} grows too fast for the leak {leak:g}", None)
     change = np.flatnonzero((heights[:-1] > 0) & (heights[1:] <= 0))
-    if not change.size:  # silent, or without noise a variance below 1e-5
+    if not change.size:
+        if excess > 0 or noise:
+            raise ConvergenceError(f"no root of the energy between variances {lowest:.1e} and 1e4 at g = {g:g}, noise = {noise:g}", None)
         quiet = np.linspace(0, 10 / leak, points)
-        slope = float(sigma.slope(np.zeros(1))[0])
         return MeanField(
-            quiet, np.zeros(points), 0.0, np.zeros(points), slope, slope**2, g * slope, g * slope - leak, 0.0, g, noise, sigma
-        )
+            quiet, np.zeros(points), 0.0, np.zeros(points), slope, slope**2, g * slope, g * abs(slope) - leak, leak**2 - (g * slope) ** 2,
+            0.0, g, noise, leak, sigma,
+        )  # fmt: skip
     k = change[-1]
     variance = brentq(energy, grid[k], grid[k + 1], xtol=1e-14 * grid[k], rtol=1e-13)
 
@@ -210,7 +272,7 @@ def mean_field(
     with np.errstate(all="ignore"):
         speed = np.sqrt(kinetic)
         slow = 2 * variance * s / speed  # dt/ds
-    series, slopes = _series(sigma, 0.0, variance), _series(sigma.slope, 0.0, variance)
+    series, (slopes, products) = _series(sigma, 0.0, variance), _slopes(sigma, variance)
     if noise == 0:  # 0/0 at the start: kinetic = 2 variance s^2 (g^2 C - l^2 Delta)
         slow[0] = 2 * variance / np.sqrt(2 * variance * (g**2 * series.sum() - leak**2 * variance))
     head = cumulative_simpson(slow[:599], x=s[:599], initial=0.0)
@@ -218,51 +280,97 @@ def mean_field(
     rest = cumulative_simpson(variance * tail / speed[599:], x=-np.log(tail), initial=0.0)
     joint = head[-1] + 0.5 * (slow[598] + slow[599]) * (s[599] - s[598])
     time = np.concatenate([head, joint + rest])
+    if not np.isfinite(time).all() or np.any(np.diff(time) <= 0):
+        raise ConvergenceError(
+            f"the quadrature of time fails at g = {g:g}, noise = {noise:g}: so close to the transition rounding decides the speed; move away from it",
+            None,
+        )
     curve = CubicHermiteSpline(time, delta, -speed)
 
     def on(t):
         d = np.clip(curve(t), 0, variance)
-        return d, _at(series, d / variance), _at(slopes, d / variance)
+        return d, _at(series, d / variance)
 
     lags = np.linspace(0, time[-1], points)
-    fine = np.linspace(0, time[-1], max(points, min(2 * int(time[-1] / 0.04 * leak) + 1, 20_001)))  # near g = 1 all is slow
-    d, rates, well = on(fine)
+    fine = np.linspace(0, time[-1], _PANELS + 1)
+    d, rates = on(fine)
     coupling = g * _mean(sigma.slope, 0.0, variance)
+    level = _ground_state(
+        lambda t: leak**2 - g**2 * products(np.clip(curve(t), 0, variance) / variance), time[-1], leak**2 - g**2 * slopes[0]
+    )
     return MeanField(
-        lags, on(lags)[0], float(variance), on(lags)[1], coupling / g if g else _mean(sigma.slope, 0.0, variance),
-        float(slopes.sum()), coupling, _ground_state(fine, leak**2 - g**2 * well, leak, g**2 * slopes[0]),
-        _residual(fine, d, rates, g, noise, leak) / variance, g, noise, sigma,
+        lags, on(lags)[0], float(variance), on(lags)[1], coupling / g if g else _mean(sigma.slope, 0.0, variance), float(slopes.sum()),
+        coupling, float(np.sqrt(leak**2 - level) - leak), level, _residual(fine, d, rates, g, noise, leak) / variance, g, noise, leak, sigma,
     )  # fmt: skip
 
 
+_PANELS = 2000
+
+
 def _residual(t, delta, rates, g, noise, leak):
-    r"""Delta(t) = (1/2 l) int exp(-l |t - s|) (g^2 C(s) + nu^2 delta(s)) ds, evaluated; largest difference."""
-    whole = np.concatenate([-t[:0:-1], t])
-    source = g**2 * np.concatenate([rates[:0:-1], rates])
-    worst = 0.0
-    for k in range(0, len(t), max(len(t) // 25, 1)):
-        # split at s = t, where the kernel has a kink
-        total = noise**2 * np.exp(-leak * t[k])
-        for part in (whole <= t[k] + 1e-12, whole >= t[k] - 1e-12):
-            x, y = whole[part], (source * np.exp(-leak * np.abs(t[k] - whole)))[part]
-            if len(x) > 2:
-                total += float(cumulative_simpson(y, x=x)[-1])
-            elif len(x) == 2:
-                total += 0.5 * (y[0] + y[1]) * (x[1] - x[0])
-        worst = max(worst, abs(total / (2 * leak) - delta[k]))
-    return worst
+    r"""Delta(t) = (1/2 l) int exp(-l |t - s|) (g^2 C(s) + nu^2 delta(s)) ds, evaluated on equal lags; largest difference.
+
+    The source is interpolated by a cubic spline and each panel integrated in closed form, so that a step longer than the leak costs nothing.
+    """
+    h = t[1] - t[0]
+    c = CubicSpline(t, g**2 * rates).c  # powers of s - t_k, highest first
+    moments = [-np.expm1(-leak * h) / leak]  # int_0^h exp(-l (h - s)) s^k ds and its mirror image
+    for k in (1, 2, 3):
+        moments.append((h**k - k * moments[-1]) / leak)
+    mirror = [moments[0]]
+    for k in (1, 2, 3):
+        mirror.append((k * mirror[-1] - h**k * np.exp(-leak * h)) / leak)
+    past, future = (sum(c[3 - k] * m[k] for k in range(4)) for m in (moments, mirror))
+    decay = np.exp(-leak * h)
+    tail = g**2 * rates[-1] / (leak + max(-np.log(rates[-1] / rates[-2]) / h, 0.0)) if rates[-1] > 0 else 0.0
+    after = np.concatenate([lfilter([1], [1, -decay], future[::-1], zi=[decay * tail])[0][::-1], [tail]])
+    before = np.concatenate([[after[0]], lfilter([1], [1, -decay], past, zi=[decay * after[0]])[0]])  # even: the past of 0 is its future
+    whole = (before + after + noise**2 * np.exp(-leak * t)) / (2 * leak)
+    return float(np.max(np.abs(whole - delta)))
 
 
-def _ground_state(t, well, leak, far):
-    r"""Largest Lyapunov exponent: :math:`(\lambda + \ell)^2 = \ell^2 - E_0`, E_0 the lowest level of -d^2/dt^2 + well(t), even."""
-    step = t[1] - t[0]
-    more = int(np.ceil(20 / leak / step))
-    well = np.concatenate([well, np.full(more, leak**2 - far)])
-    main = 2 / step**2 + well
-    off = np.full(len(well) - 1, -1 / step**2)
+def _ground_state(well, end, far):
+    r"""Lowest level of :math:`-d^2/dt^2 + w(t)` on the line, w even and constant, `far`, beyond `end`; `far` itself where nothing is bound.
+
+    The even solution is carried from 0 to `end` by Magnus steps of fourth order, each an exponential of a 2 x 2 matrix, and met by the decaying one,
+    :math:`\psi'/\psi = -\sqrt{w_\infty - E}`. No box: the continuum needs no wall. Below the ground state the mismatch is positive, above it negative.
+    """
+    grid = end * np.sinh(6 * np.linspace(0, 1, _PANELS + 1)) / np.sinh(6)  # fine at the start, where switches make a narrow well
+    h = np.diff(grid)
+    node = grid[:-1, None] + h[:, None] * (0.5 + np.sqrt(3) / 6 * np.array([-1, 1]))
+    w = well(node.ravel()).reshape(_PANELS, 2)
+    skew = np.sqrt(3) / 12 * h**2 * (w[:, 0] - w[:, 1])
+    mean = w.mean(1)
+
+    def mismatch(energy):
+        q = h * (mean - energy)
+        square = skew**2 + h * q
+        root = np.sqrt(square.astype(complex))
+        even = np.cosh(root).real
+        ratio = np.where(np.abs(square) > 1e-8, (np.sinh(root) / np.where(root == 0, 1, root)).real, 1 + square / 6)
+        steps = np.array([[even + ratio * skew, ratio * h], [ratio * q, even - ratio * skew]]).transpose(2, 0, 1)
+        while len(steps) > 1:  # products of neighbours, later ones to the left; only signs are needed, so sizes are divided out
+            odd = steps[-1:] if len(steps) % 2 else steps[:0]
+            steps = np.concatenate([steps[1::2] @ steps[: 2 * (len(steps) // 2) : 2], odd])
+            steps /= np.abs(steps).max((1, 2), keepdims=True)
+        psi, slope = steps[0][:, 0]
+        return slope + np.sqrt(max(far - energy, 0.0)) * psi
+
+    # an upper bound from a wall at the end, by finite differences; their error is added
+    coarse = np.linspace(0, end, 801)
+    step = coarse[1]
+    off = np.full(799, -1 / step**2)
     off[0] *= np.sqrt(2)  # even: the first point has two equal neighbours, and half the weight
-    lowest = float(eigh_tridiagonal(main, off, select="i", select_range=(0, 0), eigvals_only=True)[0])
-    return float(np.sqrt(max(leak**2 - lowest, 0.0)) - leak)
+    table = well(coarse[:-1])
+    wall = float(eigh_tridiagonal(2 / step**2 + table, off, select="i", select_range=(0, 0), eigvals_only=True)[0])
+    low, high = float(min(w.min(), table.min())), min(wall + 0.02 * (far - table.min()) + 1e-14, far)
+    low -= 1e-12 * (1 + abs(low))
+    if mismatch(high) >= 0:  # the wall was no bound, or nothing is bound
+        below = [e for e in np.linspace(low, far, 65)[1:] if mismatch(e) < 0]
+        if not below:
+            return float(far)
+        high = below[0]
+    return float(brentq(mismatch, low, high, xtol=1e-15, rtol=1e-14))
 
 
 # --- several populations, timescales that differ ---------------------------------------------------------
