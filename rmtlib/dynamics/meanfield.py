@@ -109,6 +109,8 @@ def _slopes(sigma, variance):
 
 
 def _at(series, rho):
+    used = np.flatnonzero(series > 1e-15 * series.sum())  # what is left out is below rounding
+    series = series[: used[-1] + 1] if used.size else series[:1]
     return np.polynomial.polynomial.polyval(np.clip(rho, -1, 1), series)
 
 
@@ -513,41 +515,50 @@ def solve_ensemble(
     span = 80 * typical / leak if span is None else float(span)
     t = np.linspace(0, span, points)
     omega = np.pi * np.arange(points) / span
-    # rates start as white as the window allows, with a little that does not decay
-    mean, rates = np.zeros(count), np.tile(start * np.exp(-t * leak / typical), (count, 1)) + 1e-3 * start
+    spread = [np.full(len(r[0]), start) for r in rules]  # variances by timescale
+
+    def averages(f, mean, spread):
+        pairs = zip(mean, spread, rules, strict=True)
+        return np.array([sum(w * _mean(f, m, max(v, 0.0)) for v, w in zip(variances, weight, strict=True)) for m, variances, (_, weight) in pairs])
+
+    def level(mean, spread):
+        """Means at given variances, by Newton's method: an iteration would diverge where inhibition is strong, though the state is stable."""
+        if not np.any(mean_weight):
+            return drive / leak
+        for _ in range(60):
+            slopes = averages(sigma.slope, mean, spread)
+            miss = leak * mean - mean_weight @ averages(sigma, mean, spread) - drive
+            change = np.linalg.lstsq(leak * np.eye(count) - mean_weight * slopes, miss, rcond=None)[0]
+            mean = mean - change * min(1.0, 2.0 / max(np.max(np.abs(change)), 1e-300))  # no leap beyond 2, about the width of an activation
+            if np.max(np.abs(change)) < 1e-12 * (1 + np.max(np.abs(mean))):
+                return mean
+        raise ConvergenceError("solve_ensemble: no mean activity solves the equation of the means at these variances; start from another one", None)
 
     def sweep(mean, rates):
         driven = dct(variance @ rates, type=1, axis=1)
-        level = (mean_weight @ mean_rates(mean, rates) + drive) / leak
         deltas, new = [], np.empty_like(rates)
-        for a, (tau, weight) in enumerate(rules):
+        for a, (tau, _) in enumerate(rules):
             filtered = driven[a] / (leak**2 + np.multiply.outer(tau, omega) ** 2)
             delta = dct(filtered, type=1, axis=1) / (2 * (points - 1))
             delta += noise**2 / (2 * leak * tau[:, None]) * np.exp(-leak * t / tau[:, None])
             deltas.append(delta)
+        mean = level(mean, [d[:, 0] for d in deltas])
+        for a, (_, weight) in enumerate(rules):
             new[a] = sum(
-                w * _at(_series(sigma, level[a], max(d[0], 0.0)), d / max(d[0], 1e-300)) for d, w in zip(delta, weight, strict=True)
+                w * _at(_series(sigma, mean[a], max(d[0], 0.0)), d / max(d[0], 1e-300)) for d, w in zip(deltas[a], weight, strict=True)
             )
-        return level, new, deltas
+        return mean, new, deltas
 
-    last = [None]
-
-    def mean_rates(mean, rates):
-        if last[0] is None:
-            return np.array([_mean(sigma, m, 1.0) for m in mean])
-        return np.array(
-            [sum(w * _mean(sigma, m, max(d[0], 0.0)) for d, w in zip(delta, weight, strict=True))
-             for m, delta, (_, weight) in zip(mean, last[0], rules, strict=True)]
-        )  # fmt: skip
-
+    # rates start as white as the window allows, with a little that does not decay
+    mean = level(np.zeros(count), spread)
+    rates = averages(sigma, mean, spread)[:, None] ** 2 + start * np.exp(-t * leak / typical) + 1e-3 * start
     used = 0
     while used < sweeps:
         used += 1
-        level, new, deltas = sweep(mean, rates)
-        size = np.max(np.abs(new[:, :1])) + np.max(np.abs(level)) + 1e-12
-        residual = (np.max(np.abs(new - rates)) + np.max(np.abs(level - mean))) / size
-        last[0] = deltas
-        mean, rates = 0.3 * mean + 0.7 * level, 0.3 * rates + 0.7 * new
+        new_mean, new, deltas = sweep(mean, rates)
+        size = np.max(np.abs(new[:, :1])) + np.max(np.abs(new_mean)) + 1e-12
+        residual = (np.max(np.abs(new - rates)) + np.max(np.abs(new_mean - mean))) / size
+        mean, rates = new_mean, 0.3 * rates + 0.7 * new
         if not np.isfinite(residual) or residual < tol or size < 1e-10:
             break
     if not residual < tol and not size < 1e-10:
@@ -556,15 +567,13 @@ def solve_ensemble(
             "activity is unstable start from another drive, or use a bounded activation",
             None,
         )
-    slopes = np.array(
-        [sum(w * _mean(sigma.slope, m, max(d[0], 0.0)) for d, w in zip(delta, weight, strict=True))
-         for m, delta, (_, weight) in zip(mean, deltas, rules, strict=True)]
-    )  # fmt: skip
+    spread = [d[:, 0] for d in deltas]
+    mean_rate, slopes = averages(sigma, mean, spread), averages(sigma.slope, mean, spread)
     error = np.nan
     if grid_error:
         half = solve_ensemble(ens, sigma, noise, drive, n, span, (points + 1) // 2, nodes, tol, sweeps, start, grid_error=False)
         error = max(abs(w @ d[:, 0] - half.variance(a)) for a, ((_, w), d) in enumerate(zip(rules, deltas, strict=True))) / 3
     return EnsembleMeanField(
-        t, ens.names, [r[0] for r in rules], [r[1] for r in rules], mean, deltas, rates, mean_rates(mean, rates), slopes,
+        t, ens.names, [r[0] for r in rules], [r[1] for r in rules], mean, deltas, rates, mean_rate, slopes,
         0.0 if size < 1e-10 else float(residual), float(error), used,
     )  # fmt: skip
