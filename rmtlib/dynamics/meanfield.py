@@ -31,6 +31,7 @@ from scipy.interpolate import CubicHermiteSpline, CubicSpline
 from scipy.linalg import eigh_tridiagonal
 from scipy.optimize import brentq
 from scipy.signal import lfilter
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
 from ..ensemble import Ensemble
 from ..errors import ConvergenceError, NotApplicableError, ValidationError
@@ -79,13 +80,13 @@ def _series(f, mean, variance):
     return squares
 
 
-def _slopes(sigma, variance):
-    r"""<sigma'(x) sigma'(y)> as a function of the correlation, for an odd activation.
+def _slopes(sigma, variance, mean=0.0):
+    r"""<sigma'(x) sigma'(y)> as a function of the correlation, with its Hermite series.
 
     The Hermite series converges slowly near rho = 1 where the states exceed the width of the slope by far. There x and y share a normal part of variance
     rho and have parts of variance 1 - rho of their own: sigma' is smoothed over the latter by Fourier transform, and its square averaged over the former.
     """
-    series = _series(sigma.slope, 0.0, variance)
+    series = _series(sigma.slope, mean, variance)
     if series[-20:].sum() < 1e-9 * series.sum():
         return series, lambda rho: _at(series, rho)
     top = np.log1p(0.1 * variance)
@@ -94,7 +95,7 @@ def _slopes(sigma, variance):
     reach = 11 * np.sqrt(variance)
     y = np.arange(-reach, reach, 0.1)
     omega = 2 * np.pi * np.fft.rfftfreq(y.size, 0.1)
-    smooth = np.fft.irfft(np.fft.rfft(np.asarray(sigma.slope(y), float)) * np.exp(-0.5 * np.multiply.outer(own, omega**2)), y.size, axis=1)
+    smooth = np.fft.irfft(np.fft.rfft(np.asarray(sigma.slope(mean + y), float)) * np.exp(-0.5 * np.multiply.outer(own, omega**2)), y.size, axis=1)
     shared = np.exp(-0.5 * y**2 / (variance - own)[:, None])
     near = CubicSpline(u, (shared * smooth**2).sum(1) / shared.sum(1))
 
@@ -402,6 +403,10 @@ class EnsembleMeanField:
     error : float
         Estimate of the error of the variances from the grid of lags: the change from half as many, a third of it.
     iterations : int
+    input_variance, input_mean : (populations, populations) ndarray
+        V and M with which it was solved.
+    sigma : Activation
+    leak, noise : float
     """
 
     time: NDArray
@@ -416,6 +421,11 @@ class EnsembleMeanField:
     residual: float
     error: float
     iterations: int
+    input_variance: NDArray
+    input_mean: NDArray
+    sigma: Activation
+    leak: float
+    noise: float
 
     def variance(self, population: int = 0) -> float:
         """Of the states of a population, averaged over its timescales."""
@@ -424,6 +434,90 @@ class EnsembleMeanField:
     def autocovariance(self, population: int = 0) -> NDArray:
         """Delta(t) of a population, averaged over its timescales."""
         return self.weight[population] @ self.delta[population]
+
+    @property
+    def static(self) -> NDArray:
+        """Part of the variance of each population that does not decay, (populations,): the autocovariance at the last lag."""
+        return np.array([self.autocovariance(a)[-1] for a in range(len(self.names))])
+
+    @property
+    def mean_rates(self) -> NDArray:
+        """Growth rates of a small shift of all units of a population at fixed variances: eigenvalues of T^-1 (-leak + M <sigma'>), with mean timescales."""
+        tau = np.array([t @ w for t, w in zip(self.tau, self.weight, strict=True)])
+        return np.linalg.eigvals((-self.leak * np.eye(len(tau)) + self.input_mean * self.mean_slope) / tau[:, None])
+
+    @property
+    def square_slope(self) -> NDArray:
+        """<sigma'^2> of each population, averaged over its timescales."""
+        parts = zip(self.mean, self.delta, self.weight, strict=True)
+        square = lambda x: np.asarray(self.sigma.slope(x), float) ** 2  # noqa: E731
+        return np.array([sum(w * _mean(square, m, max(d[0], 0.0)) for d, w in zip(rows, weight, strict=True)) for m, rows, weight in parts])
+
+    @property
+    def frozen_radius(self) -> float:
+        """Spectral radius of W diag(sigma') at an instant, the square root of that of V <sigma'^2>; above the leak a frozen state is unstable."""
+        return float(np.sqrt(np.max(np.abs(np.linalg.eigvals(self.input_variance * self.square_slope)))))
+
+    def lyapunov(self) -> float:
+        r"""Largest Lyapunov exponent of the fluctuations, with any number of populations and timescales.
+
+        .. math:: q_a(\theta) = \Big\langle D_{a,\tau}(\theta) \int d\theta'\,
+                  \frac{e^{-(\ell+\lambda\tau)|\theta-\theta'|/\tau}}{2\tau(\ell+\lambda\tau)} \sum_b V_{ab}\,q_b(\theta') \Big\rangle_\tau,
+                  \qquad D_{a,\tau}(\theta) = \langle\sigma'(x_0)\,\sigma'(x_\theta)\rangle_{a,\tau}
+
+        The operator on the right is positive and falls as lambda grows: the exponent is where its largest eigenvalue is 1. With one timescale this is
+        the lowest level of the Schrödinger operator in another form. Shifts of a whole population are another matter, see :attr:`mean_rates`.
+
+        Returns
+        -------
+        float
+            In inverse units of tau. Against :func:`mean_field`, where both apply, within 1e-4 on the default lags.
+
+        Raises
+        ------
+        ConvergenceError
+            The eigenvalue was not found.
+
+        Examples
+        --------
+        >>> import rmtlib as rmt
+        >>> from rmtlib.dynamics.meanfield import mean_field, solve_ensemble
+        >>> ens = rmt.Ensemble(rmt.Population("all"), rmt.Synapses.dense(std=2.0))
+        >>> print(f"{solve_ensemble(ens, grid_error=False).lyapunov():.4f} {mean_field(2.0).lyapunov:.4f}")
+        0.1125 0.1125
+        """
+        points, count = len(self.time), len(self.names)
+        omega = np.pi * np.arange(points) / self.time[-1]
+        products = []
+        for m, rows in zip(self.mean, self.delta, strict=True):
+            of = [(_slopes(self.sigma, max(d[0], 1e-300), m)[1], d / max(d[0], 1e-300)) for d in rows]
+            products.append(np.array([f(np.clip(rho, 0, 1)) for f, rho in of]))
+
+        def perron(rate):
+            filters = [1 / ((self.leak + rate * tau)[:, None] ** 2 + np.multiply.outer(tau, omega) ** 2) for tau in self.tau]
+
+            def apply(q):
+                driven = dct(self.input_variance @ q.reshape(count, points), type=1, axis=1)
+                out = np.empty((count, points))
+                for a in range(count):
+                    psi = dct(driven[a] * filters[a], type=1, axis=1) / (2 * (points - 1))
+                    out[a] = self.weight[a] @ (products[a] * psi)
+                return out.ravel()
+
+            operator = LinearOperator((count * points, count * points), apply, dtype=float)
+            try:
+                value = eigs(operator, k=1, which="LR", v0=np.tile(np.exp(-self.time / self.time[-1] * 20), count), tol=1e-10, return_eigenvectors=False)
+            except ArpackNoConvergence as error:
+                raise ConvergenceError(f"the largest eigenvalue at the rate {rate:.4g} was not found: {error}", None) from None
+            return float(value[0].real)
+
+        slowest = max(float(tau.max()) for tau in self.tau)
+        low, high = -self.leak / slowest * (1 - 1e-6), 0.1 * self.leak / slowest
+        if not np.any(self.input_variance) or perron(low) < 1:
+            return -self.leak / slowest
+        while perron(high) > 1:
+            low, high = high, 2 * high
+        return float(brentq(lambda rate: np.log(perron(rate)), low, high, xtol=1e-9))
 
 
 def solve_ensemble(
@@ -575,5 +669,5 @@ def solve_ensemble(
         error = max(abs(w @ d[:, 0] - half.variance(a)) for a, ((_, w), d) in enumerate(zip(rules, deltas, strict=True))) / 3
     return EnsembleMeanField(
         t, ens.names, [r[0] for r in rules], [r[1] for r in rules], mean, deltas, rates, mean_rate, slopes,
-        0.0 if size < 1e-10 else float(residual), float(error), used,
+        0.0 if size < 1e-10 else float(residual), float(error), used, variance, mean_weight, sigma, leak, float(noise),
     )  # fmt: skip
