@@ -1,4 +1,4 @@
-"""Simulated chaotic networks against mean-field theory: data/chaos.json. About five minutes on one thread.
+"""Simulated chaotic networks against mean-field theory: data/chaos.json. About four minutes on one thread.
 
     python data/chaos.py
 """
@@ -16,7 +16,7 @@ from scipy import stats
 
 import rmtlib as rmt
 from rmtlib.dynamics.activations import Activation
-from rmtlib.dynamics.lyapunov import lyapunov_sample
+from rmtlib.dynamics.lyapunov import lyapunov_exponents, lyapunov_sample
 from rmtlib.dynamics.meanfield import PopulationAutocovariance
 from rmtlib.dynamics.simulate import Moments, Simulation
 
@@ -67,6 +67,13 @@ def populations(ens, n, seed, lags=40, every=0.3, duration=100):
     return {"n": n, "seed": seed, "mean": found.mean.tolist(), "delta": found.delta.tolist(), "time": found.time.tolist()}
 
 
+def population_exponent(ens, n, seed):
+    net = ens.sample(n, seed)
+    drive = np.array([DRIVE[name] for name in net.labels])
+    found = lyapunov_exponents(net, POSITIVE, duration=60, settle=40, step=0.1, drive=drive, seed=[seed, 2], progress=False)
+    return {"n": n, "seed": seed, "exponent": float(found.exponents[0]), "within": float(found.error[0]), "drift": float(found.drift[0])}
+
+
 def rounded(x):
     if isinstance(x, dict):
         return {key: rounded(value) for key, value in x.items()}
@@ -84,8 +91,9 @@ def main():
 
     ens = excitation_and_inhibition()
     keep("populations", [populations(ens, n, seed) for n, many in ((1000, 6), (2000, 6)) for seed in range(many)])
+    keep("population exponents", [population_exponent(ens, 2000, seed) for seed in range(4)])
     sizes = ((200, 6), (400, 4), (800, 3))
-    keep("noise", [{"g": g, "noise": noise} | exponent(dense(g), 400, 3, 100, noise=noise)
+    keep("noise", [{"g": g, "noise": noise} | exponent(dense(g), 400, 6, 100, noise=noise)
                    for noise in (0.5, 1.0) for g in (1.0, 1.4, 1.7, 2.0, 2.4, 3.0)])  # fmt: skip
     keep("onset", [
         {"family": name, "g": g, "n": 800, "variance": [onset(f(g), 800, seed) for seed in range(3)]}

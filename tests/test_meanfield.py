@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import integrate, optimize, special, stats
 
 import rmtlib as rmt
+from rmtlib import datasets
 from rmtlib.dynamics import meanfield
 from rmtlib.dynamics.activations import Activation, shifted
 from rmtlib.dynamics.covariance import state_variance
@@ -248,6 +249,22 @@ def test_excitation_and_inhibition_against_networks():
     assert np.all(np.abs(ratio.mean(0) - 1) < 4 * ratio.std(0, ddof=1) / 2 + 0.05)
 
 
+def test_stored_runs_are_what_the_recipe_gives():
+    stored = datasets.load("chaos.json")
+    assert {k: len(v) for k, v in stored.items()} == {
+        "populations": 12, "population exponents": 4, "noise": 12, "onset": 36, "quiet": 9, "timescales": 6
+    }  # fmt: skip
+    row = next(r for r in stored["onset"] if (r["family"], r["g"]) == ("dense, equal", 2.0))
+    sim = Simulation(dense(2.0).sample(800, 0), start=1.0, step=0.1, seed=[0, 1]).run(30)
+    seen = PopulationAutocovariance(["all"] * 800, 1, 1.0)
+    sim.run(40, seen)
+    # the same network, on another processor another path: 40 time units of a correlation time of some 3 leave about 4%
+    assert seen.delta[0, 0] + seen.mean[0] ** 2 == pytest.approx(row["variance"][0], rel=0.15)
+    for r in stored["noise"]:
+        assert len(r["exponents"]) == r["networks"] == 6
+        assert np.abs(np.mean(r["exponents"]) - mean_field(r["g"], noise=r["noise"]).lyapunov) < 0.06
+
+
 def test_means_where_an_iteration_would_diverge():
     """Strong inhibition of linear units: m = u/(1 + 20), at once."""
     ens = rmt.Ensemble(rmt.Population("all"), rmt.Synapses.dense(std=0.5, mean=-20.0))
@@ -282,7 +299,7 @@ def test_bad_input():
         Simulation(np.zeros((3, 3)), noise=1.0).run(2, PopulationAutocovariance(["E", "I"], 2, 0.5))
     with pytest.raises(ValidationError, match="lags"):
         PopulationAutocovariance(["E"], 0, 0.5)
+    seen = PopulationAutocovariance(["E"] * 3, 50, 0.5)
+    Simulation(np.zeros((3, 3)), noise=1.0).run(2, seen)
     with pytest.raises(NotApplicableError, match="run longer"):
-        seen = PopulationAutocovariance(["E"] * 3, 50, 0.5)
-        Simulation(np.zeros((3, 3)), noise=1.0).run(2, seen)
         _ = seen.delta
