@@ -29,8 +29,8 @@ def dense(g, tau=1.0):
     return rmt.Ensemble(rmt.Population("all", tau=tau), rmt.Synapses.dense(std=g))
 
 
-def sparse(g, tau=1.0):
-    return rmt.oriented_sparse(10, stats.norm(0, g / 10**0.5), tau=tau)
+def sparse(g, tau=1.0, degree=10):
+    return rmt.oriented_sparse(degree, stats.norm(0, g / degree**0.5), tau=tau)
 
 
 def excitation_and_inhibition():
@@ -96,11 +96,14 @@ def main():
     keep("noise", [{"g": g, "noise": noise} | exponent(dense(g), 400, 6, 100, noise=noise)
                    for noise in (0.5, 1.0) for g in (1.0, 1.4, 1.7, 2.0, 2.4, 3.0)])  # fmt: skip
     keep("onset", [
-        {"family": name, "g": g, "n": 800, "variance": [onset(f(g), 800, seed) for seed in range(3)]}
-        for name, f in (("dense, equal", dense), ("sparse, equal", sparse),
-                        ("dense, two", lambda g: dense(g, TWO)), ("sparse, two", lambda g: sparse(g, TWO)))
+        {"family": name, "g": g, "n": n, "variance": [onset(f(g), n, seed) for seed in range(networks)]}
+        for name, f, n, networks in (
+            ("dense, equal", dense, 800, 3), ("sparse, equal", sparse, 3200, 6),
+            ("dense, two", lambda g: dense(g, TWO), 800, 3), ("sparse, two", lambda g: sparse(g, TWO), 3200, 6))
         for g in (0.8, 0.95, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.3)
     ])  # fmt: skip
+    keep("degree", [{"degree": c, "g": g, "n": 3200, "variance": [onset(sparse(g, degree=c), 3200, 50 + seed) for seed in range(8)]}
+                    for c in (10, 20, 40, 80) for g in (1.5, 2.0)])  # fmt: skip
     keep("quiet", [{"g": g} | exponent(dense(g), n, m, 200) for g in (1.5, 2.0, 3.0) for n, m in sizes])
     keep("timescales", [{"g": g} | exponent(dense(g, TWO), n, m, 300, step=0.2) for g in (2.5, 4.0) for n, m in sizes])
 

@@ -252,7 +252,7 @@ def test_excitation_and_inhibition_against_networks():
 def test_stored_runs_are_what_the_recipe_gives():
     stored = datasets.load("chaos.json")
     assert {k: len(v) for k, v in stored.items()} == {
-        "populations": 12, "population exponents": 4, "noise": 12, "onset": 36, "quiet": 9, "timescales": 6
+        "populations": 12, "population exponents": 4, "noise": 12, "onset": 36, "degree": 8, "quiet": 9, "timescales": 6
     }  # fmt: skip
     row = next(r for r in stored["onset"] if (r["family"], r["g"]) == ("dense, equal", 2.0))
     sim = Simulation(dense(2.0).sample(800, 0), start=1.0, step=0.1, seed=[0, 1]).run(30)

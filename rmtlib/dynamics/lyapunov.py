@@ -237,7 +237,7 @@ class LyapunovSample:
     ----------
     exponents : (networks, k) ndarray
     within : (networks, k) ndarray
-        Errors over time of each network, :attr:`Lyapunov.error`.
+        Errors over time of each network, ``Lyapunov.error``.
     n : int
     block : float
         Length of a block of time, in units of the mean tau.
