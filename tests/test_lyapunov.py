@@ -157,3 +157,9 @@ def test_bad_input():
         lyapunov_sample(ens, 20, 1)
     with pytest.raises(ValidationError, match="Ensemble"):
         lyapunov_sample(net, 20)
+
+
+def test_gains_are_told_and_the_result_is_one_line():
+    with pytest.warns(UserWarning, match="gains"):
+        found = lyapunov_exponents(rmt.Network(np.zeros((3, 3)), gain=0.5), duration=20, settle=1, progress=False)
+    assert repr(found) == f"Lyapunov({found.statement})"

@@ -303,3 +303,8 @@ def test_bad_input():
     Simulation(np.zeros((3, 3)), noise=1.0).run(2, seen)
     with pytest.raises(NotApplicableError, match="run longer"):
         _ = seen.delta
+
+
+def test_a_law_is_sent_to_the_solver_for_laws():
+    with pytest.raises(ValidationError, match="solve_ensemble"):
+        mean_field(rmt.ginibre(2.0, leak=1.0))

@@ -26,6 +26,7 @@ from ..ensemble import Ensemble
 from ..errors import ConvergenceError, ValidationError
 from ..network import Network
 from .activations import Activation, activation
+from .simulate import warn_of_gains
 
 __all__ = ["Lyapunov", "LyapunovSample", "lyapunov_exponents", "lyapunov_sample"]
 
@@ -59,6 +60,9 @@ class Lyapunov:
     mean_trace: float
     state: NDArray
     block: float = np.nan
+
+    def __repr__(self) -> str:
+        return f"Lyapunov({self.statement})"
 
     @property
     def drift(self) -> NDArray:
@@ -124,7 +128,7 @@ def lyapunov_exponents(
     Parameters
     ----------
     net : Network
-        Its gains are slopes at an equilibrium and are not used.
+        Its gains are slopes at an equilibrium and are not used (a warning says so where they are not 1).
     sigma : str or Activation
     count : int
         k, how many exponents; n for the whole spectrum.
@@ -161,6 +165,7 @@ def lyapunov_exponents(
     """
     if not isinstance(net, Network):
         raise ValidationError(f"lyapunov_exponents needs a Network, got {type(net).__name__}")
+    warn_of_gains(net)
     sigma, n = activation(sigma), net.n
     if isinstance(count, bool) or int(count) != count or not 1 <= count <= n:
         raise ValidationError(f"count must be an integer from 1 to {n}, got {count!r}")
@@ -250,6 +255,9 @@ class LyapunovSample:
     n: int
     block: float
     drift: NDArray
+
+    def __repr__(self) -> str:
+        return f"LyapunovSample({self.statement})"
 
     @property
     def mean(self) -> NDArray:

@@ -231,6 +231,8 @@ def mean_field(
     """
     sigma = activation(sigma)
     for name, value in (("g", g), ("noise", noise)):
+        if not isinstance(value, (int, float, np.integer, np.floating)):
+            raise ValidationError(f"{name} must be a number, got {type(value).__name__}; for an Ensemble use rmtlib.dynamics.meanfield.solve_ensemble")
         if not (np.isfinite(value) and value >= 0):
             raise ValidationError(f"{name} must be a number >= 0, got {value}")
     if not (np.isfinite(leak) and leak > 0):
