@@ -712,7 +712,7 @@ def own_edge(net: Network, xtol: float = 1e-8) -> float:
               \qquad x > \max_j (-leak/\tau_j),
 
     the cavity equations of the network linearised around ``X = Y = 0``. Nothing is averaged: where
-    :func:`rmtlib.spectral_abscissa` of an ensemble uses variances, this uses the squares of the weights at hand.
+    :func:`~rmtlib.theory.spectral_abscissa` of an ensemble uses variances, this uses the squares of the weights at hand.
     Answers from the target (reciprocal pairs with correlated weights) are not taken into account.
 
     Parameters
