@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import integrate, optimize, special, stats
+from scipy import integrate, interpolate, optimize, sparse, special, stats
+from scipy.sparse import linalg
 
 import rmtlib as rmt
 from rmtlib import datasets
@@ -205,6 +206,47 @@ def test_exponent_scales_with_time_and_splits_into_populations():
     law = rmt.Discrete([0.4, 2.0], [0.5, 0.5])
     silent = solve_ensemble(dense(0.7, tau=law), noise=1e-4, grid_error=False)
     assert silent.lyapunov() == pytest.approx(rmt.spectral_abscissa(dense(0.7, tau=law), parts=("bulk",)), abs=1e-5)
+
+
+def test_exponent_by_a_quadratic_eigenproblem():
+    """Populations, unequal timescales, means and static parts: the equation of growth on a grid, without inverting filters, for all exponents at once."""
+    positive = Activation("1 + tanh", lambda x: 1 + np.tanh(x), lambda x: 1 - np.tanh(x) ** 2)
+    weights = {("E", "E"): 0.12, ("E", "I"): -0.7, ("I", "E"): 0.15, ("I", "I"): -0.5}
+    populations = [rmt.Population("E", 0.8, sign=1, tau=rmt.Discrete([0.5, 2.0], [0.5, 0.5])), rmt.Population("I", 0.2, sign=-1)]
+    ens = rmt.Ensemble(
+        populations, {k: rmt.Synapses(weight=stats.uniform(min(2 * w, 0), abs(2 * w)), probability=0.2) for k, w in weights.items()}
+    )
+    found = solve_ensemble(ens, positive, drive=np.array([12.0, 8.0]), n=2000, span=60.0, points=1201, grid_error=False)
+    assert np.all(found.static > 1)
+    z = np.linspace(-8.5, 8.5, 341)
+    p = np.exp(-0.5 * z**2) / np.exp(-0.5 * z**2).sum()
+    u = np.sqrt(np.r_[0.0, np.geomspace(1e-6, 1, 60)])  # sqrt(1 - correlation): the average is smooth in it
+
+    def slopes(mean, delta):
+        shared, own = np.sqrt(delta[0] * (1 - u**2)), np.sqrt(delta[0]) * u
+        table = [p @ (positive.slope(mean + a * z[:, None] + b * z) @ p) ** 2 for a, b in zip(shared, own, strict=True)]
+        return interpolate.PchipInterpolator(u, table)(np.sqrt(np.clip(1 - delta / delta[0], 0, 1)))
+
+    kinds = [(a, tau, w, slopes(m, d)) for a, m in enumerate(found.mean)
+             for tau, w, d in zip(found.tau[a], found.weight[a], found.delta[a], strict=True)]  # fmt: skip
+
+    def exponent(every):
+        n, h = len(found.time[::every]), found.time[every]
+        bend = sparse.diags([np.r_[np.ones(n - 2), 2], -2 * np.ones(n), np.r_[2, np.ones(n - 2)]], [-1, 0, 1]) / h**2  # even at both ends
+        stiff = sparse.bmat([
+            [(sparse.eye(n) - tau**2 * bend if i == j else 0 * bend) - found.input_variance[a, b] * w * sparse.diags(d[::every])
+             for j, (b, _, w, d) in enumerate(kinds)] for i, (a, tau, _, _) in enumerate(kinds)
+        ])  # fmt: skip
+        tau = sparse.diags(np.repeat([k[1] for k in kinds], n))
+        one = sparse.eye(len(kinds) * n)
+        left, right = sparse.bmat([[None, one], [-stiff, -2 * tau]]).tocsc(), sparse.block_diag([one, tau @ tau]).tocsc()
+        values = linalg.eigs(left, M=right, k=6, sigma=0.5, return_eigenvectors=False)
+        return values[np.argmax(values.real)]
+
+    fine, coarse = exponent(1), exponent(2)
+    assert abs(fine.imag) < 1e-8
+    # steps of second order, extrapolated: what is left, and the interpolation of the slopes, come to 1e-6 here
+    assert found.lyapunov() == pytest.approx((4 * fine.real - coarse.real) / 3, abs=1e-5)
 
 
 def test_exponent_with_two_timescales_against_networks():
