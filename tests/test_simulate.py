@@ -508,7 +508,7 @@ def test_stored_runs_are_what_the_recipe_gives():
     stored = datasets.load("nonlinear.json")
     assert len(stored["long"]) == 1
     assert len(stored["activations"]) == 3
-    assert len(stored["sizes"]) == 42
+    assert len(stored["sizes"]) == 7 * (12 + 8 + 5)  # values of g and noise, networks of each size
     row = next(r for r in stored["sizes"] if (r["noise"], r["g"], r["n"], r["seed"]) == (1.0, 1.2, 100, 10))
     sim = Simulation(couplings(100, 10, 1.2), noise=1.0, trials=20, start=1.0, step=0.05, seed=1).run(50)
     moments = Moments(2.0, covariance=False)
