@@ -333,17 +333,20 @@ class _Job:
         autapses = int(np.count_nonzero(weights.diagonal()))
         both = int(pattern.multiply(pattern.T).nnz) - autapses
         own = float(np.sum(weights.diagonal() ** 2) / max(np.sum(weights.data**2), np.finfo(float).tiny))
-        if own > 0.01 + 5 / net.n:  # all-to-all with ordinary weights on the diagonal: 1/n
+        strong = float(np.max(np.abs(weights.diagonal() * net.gain)))
+        # all-to-all with ordinary weights on the diagonal has a share of 1/n; a few strong ones matter whatever their share
+        if own > max(0.01, min(0.5, 5 / net.n)) or strong > 0.5 * abs(net.leak) > 0:
             self.warn(
                 "autapses", f"{autapses} synapses of units onto themselves carry {own:.0%} of the squared weight. The fitted law leaves them out: they "
-                "change the leak of their units to leak - W_ii h_i. Divide such a row of W, without W_ii, and its tau by that leak to have them in the law."
+                "change the leak of their units to leak - W_ii h_i. Divide such a row of W, without W_ii, and its tau by the ratio of that leak to leak to have "
+                "them in the law; one above leak makes the network unstable by itself."
             )  # fmt: skip
         mean = into.mean()
         share = mean / max(net.n - 1, 1)
         poisson = mean * (1 - share)
         if net.n < _FEW:
             self.warn(
-                "few units", f"The network has {net.n} units. The theory is that of large networks: take its numbers as "
+                "few units", f"The network has {net.n} unit{'s' if net.n > 1 else ''}. The theory is that of large networks: take its numbers as "
                 "orders of magnitude and rely on the eigenvalues."
             )  # fmt: skip
         if weights.nnz == 0:

@@ -566,3 +566,9 @@ def test_gains_that_play_no_part_are_told():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         Simulation(rmt.Network(np.zeros((3, 3))))
+
+
+def test_steps_are_those_of_a_simulation():
+    for call in (step_error, choose_step):
+        with pytest.raises(ValidationError, match="takes a Simulation, got Network"):
+            call(rmt.Network(np.zeros((3, 3))), 1.0)

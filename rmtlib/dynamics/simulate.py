@@ -441,7 +441,7 @@ def warn_of_gains(network: Network, stacklevel: int = 3) -> None:
     if np.any(network.gain != 1):
         warnings.warn(
             "the gains of this network are not used: they are slopes at an equilibrium, and here the activation has slopes of its own. Where they "
-            "are part of the coupling, pass Network(W * gain, tau)",
+            "are part of the coupling, pass Network(W * gain, tau, leak=leak)",
             stacklevel=stacklevel,
         )
 
@@ -799,6 +799,11 @@ def _clone(sim: Simulation, dt: float, trials: int, seed) -> Simulation:
     return other
 
 
+def _check_simulation(sim, what: str) -> None:
+    if not isinstance(sim, Simulation):
+        raise ValidationError(f"{what} takes a Simulation, got {type(sim).__name__}: make one first, Simulation(network, sigma, noise=...)")
+
+
 def step_error(sim: Simulation, duration: float, step: float | None = None, *, trials: int = 16, seed=0) -> StepError:
     r"""Compare runs with steps :math:`\delta` and :math:`\delta/2` that are driven by the same Brownian path.
 
@@ -822,6 +827,7 @@ def step_error(sim: Simulation, duration: float, step: float | None = None, *, t
     >>> 0.05 < found.variance < 0.2          # of a leaky integrator: step/2 to leading order
     True
     """
+    _check_simulation(sim, "step_error")
     step = sim.dt if step is None else float(step)
     if not np.isfinite(duration):
         raise ValidationError(f"duration must be a finite number, got {duration}")
@@ -891,6 +897,7 @@ def choose_step(
     """
     if not np.isfinite(tol) or tol <= 0:
         raise ValidationError(f"tol must be a positive number, got {tol}")
+    _check_simulation(sim, "choose_step")
     step, why = sim.tau.min() / (sim.leak or 1.0) / 5, ""
     for _ in range(halvings):
         try:

@@ -199,7 +199,7 @@ class Marginality:
         for row in self.changes:
             end = f"{'never':>14}  {row.reason}" if row.marginal is None else f"{row.marginal:>14.6g}"
             if row.relative is not None:
-                end += f"{100 * row.relative:>+9.1f}%" if abs(row.relative) < 10 else f"{row.marginal / row.value:>+9.3g}x"
+                end += f"{100 * row.relative:>+9.1f}%" if abs(row.relative) < 10 else f"{row.marginal / row.value:>+12.3g}x"
             lines.append(f"{row.parameter:<22}{row.value:>12.6g}{end}")
         return "\n".join(lines)
 
