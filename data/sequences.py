@@ -1,4 +1,4 @@
-"""Retrieval and largest Lyapunov exponent of deep-Hebbian networks against gain, load and depth: data/sequences.json. About seven minutes on one thread.
+"""Retrieval and largest Lyapunov exponent of deep-Hebbian networks against gain, load and depth: data/sequences.json. About ten minutes on one thread.
 
     python data/sequences.py
     python data/sequences.py more   # only the second set of networks, added to the stored file
