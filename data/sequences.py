@@ -1,12 +1,17 @@
-"""Retrieval and largest Lyapunov exponent of deep-Hebbian networks against gain, load and depth: data/sequences.json. About seven minutes on one thread.
+"""Retrieval and largest Lyapunov exponent of deep-Hebbian networks against gain, load and depth: data/sequences.json. About ten minutes on one thread.
 
     python data/sequences.py
+    python data/sequences.py more   # only the second set of networks, added to the stored file
+
+The second set, with other seeds, was drawn after the first had been looked at: it repeats the comparison of lengths for 30 networks a case, and
+the exponent at load 0.3.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -46,6 +51,28 @@ def case(load, ratio, depth):
     return {"load": load, "c over gamma": ratio, "depth": depth, "rows": rows}
 
 
+MORE = range(100, 130)
+
+
+def more():
+    """Lengths at the right ends 1 to 1.25 and 2 to 5 (6 numbers a network), and the exponent at load 0.3 and ends 2, 3, 5."""
+    ends, cases, exponents = [e for e in EDGES if 1 <= e <= 1.25 or e >= 2], [], {}
+    for load, ratio, depth in CASES:
+        gamma = 1 / hebbian.abscissa(DeepHebbian(load, ratio, 1.0, depth, leak=0.0))
+        law = DeepHebbian(load, ratio * gamma, gamma, depth)
+        length = []
+        for seed in MORE:
+            patterns = law.patterns(N, seed)
+            W = law.couplings(patterns)
+            length.append([retrieve(Network(e * W), patterns, 40.0, dt=0.2).length() for e in ends])
+            for e in (2.0, 3.0, 5.0) if load == 0.3 else ():
+                options = {"duration": 150.0, "settle": 60.0, "step": 0.1, "start": patterns[:, 0], "seed": seed, "progress": False}
+                found = lyapunov_exponents(Network(e * W), **options)
+                exponents.setdefault(str(e), []).append([float(found.exponents[0]), float(found.error[0])])
+        cases.append({"load": load, "c over gamma": ratio, "depth": depth, "length": length})
+    return {"seeds": list(MORE), "edges": ends, "cases": cases, "exponents at load 0.3, with errors": exponents}
+
+
 def rounded(x):
     if isinstance(x, dict):
         return {key: rounded(value) for key, value in x.items()}
@@ -55,8 +82,12 @@ def rounded(x):
 
 
 def main():
-    cases = [case(*parameters) for parameters in CASES]
-    found = {"n": N, "seeds": SEEDS, "duration": DURATION, "settle": SETTLE, "cases": cases}
+    if "more" in sys.argv[1:]:
+        found = json.loads(Path("data/sequences.json").read_text())
+    else:
+        cases = [case(*parameters) for parameters in CASES]
+        found = {"n": N, "seeds": SEEDS, "duration": DURATION, "settle": SETTLE, "cases": cases}
+    found["more"] = more()
     Path("data/sequences.json").write_text(json.dumps(rounded(found), indent=1) + "\n")
 
 

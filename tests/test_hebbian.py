@@ -266,6 +266,49 @@ def test_shares_enclosed_add_up():
     assert np.allclose([outer.share, horseshoe.share, inner.share], [1, 0, 0.7], atol=0.005)
 
 
+THREE = DeepHebbian(0.25, -0.6, 1.2, 2, tau=Discrete([0.5, 1.0, 2.0], [0.2, 0.5, 0.3]), gain=Discrete([0.5, 1.5], [0.6, 0.4]), leak=0.5)
+
+
+def test_thin_islands_on_the_real_axis():
+    """Three timescales, shares 0.2, 0.5, 0.3 at load 0.25: atoms 0, 0.25, 0.05, so that 0.75 in the void leave 0.45 for two islands."""
+    found = trace_edges(THREE, 60)
+    assert [b.encloses_void for b in found] == [False, True, False, False]
+    assert np.allclose([b.share for b in found], [1, 0.75, 0.25, 0.2], atol=0.005)  # trapezoidal sums
+    assert max(found[2].z.imag) < 0.005  # thinner than any cell of a grid
+    values = np.concatenate([eigenvalues(THREE.sample(400, seed)) for seed in range(2)])
+    near = np.abs(values.imag) < 0.03  # of one sample; the theory says 0.0035 and 0.018
+    for b in found[2:]:
+        between = near & (values.real > b.z.real.min() - 0.05) & (values.real < b.z.real.max() + 0.05)
+        atom = np.min(np.abs(values[:, None] - np.array([-1.0, -0.5, -0.25])), 1) < 1e-8
+        assert abs(np.mean(between & ~atom) - b.share) < 0.02  # a few eigenvalues beyond the ends
+
+
+def test_thin_ring_around_the_atom():
+    """Between the void of the atom and two crescents there is a ring 0.02 wide, at radius 0.18 above the atom."""
+    found = trace_edges(DeepHebbian(0.3, 0.5, 1.0, 3), 60)
+    assert [b.encloses_void for b in found] == [False, True, True, True, True]
+    assert np.array_equal(in_spectrum(found, -1 + 1j * np.array([0.15, 0.175, 0.3, 0.5])), [False, True, False, True])
+    assert np.allclose([b.share for b in found], [1, 0, 0, 0, 0.7], atol=0.005)
+
+
+def test_a_missing_curve_shows_in_the_shares():
+    from rmtlib.theory import hebbian_edges
+
+    for found, ens in ((trace_edges(THREE, 60), THREE), (traced("horseshoe"), CASES["horseshoe"][0])):
+        assert len(hebbian_edges._sorted(ens, found, 60, True)) == len(found)
+        for k, b in enumerate(found):
+            rest = found[:k] + found[k + 1 :]
+            if b.share > 0.01:  # without an empty void nothing is missing in the count
+                with pytest.raises(ConvergenceError, match="missing"):
+                    hebbian_edges._sorted(ens, rest, 60, True)
+            assert len(hebbian_edges._sorted(ens, rest, 60, False)) == len(rest)
+
+
+def test_a_curve_through_the_atom_has_no_share():
+    found = traced("one zero of L")
+    assert all(np.isnan(b.share) for b in found)
+
+
 @pytest.mark.parametrize("load, c, gamma", [(0.3, 0.4, 1.0), (0.2, 1.2, 1.0)])
 def test_void_of_a_chain_with_self_coupling_is_a_disc(load, c, gamma):
     """Centre c (1 - load)^2, radius (1 - load)^(3/2) sqrt(gamma^2 - load c^2); it holds the atom only for |c| < gamma."""

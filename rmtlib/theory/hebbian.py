@@ -485,7 +485,7 @@ def edges(ens: DeepHebbian, points: int = 120) -> list[NDArray[np.complex128]]:
     NotApplicableError
         gamma = 0, with a real spectrum.
     ConvergenceError
-        A curve that cannot be followed, or does not settle as the averages over units are refined.
+        A curve that cannot be followed, or does not settle as the averages over units are refined; shares that show that one is missing.
 
     Examples
     --------
@@ -511,4 +511,7 @@ def abscissa(ens: DeepHebbian, points: int = 120) -> float:
     >>> print(round(abscissa(DeepHebbian(load=0.5, c=0.0, gamma=1.0)), 3))  # sqrt(1.5) - 1
     0.225
     """
-    return float(max(c.real.max() for c in edges(ens, points)))
+    from .hebbian_edges import trace_edges
+
+    _points(ens, 0.0)
+    return float(max(b.z.real.max() for b in trace_edges(ens, points, complete=False)))

@@ -397,17 +397,21 @@ def _chord(curve):
     return d / np.linalg.norm(d)
 
 
-def trace_edges(ens, points: int = 120) -> list[Boundary]:
+def trace_edges(ens, points: int = 120, complete: bool = True) -> list[Boundary]:
     r"""All boundaries of the spectrum that a search grid meets, each a closed curve: outer boundary, voids, islands.
 
     Equal units: z is a function of 1/G, and starts are sign changes of log E in that plane. Units that differ: starts are the curves of
-    equal units, carried along while the laws spread, and the border of the spectrum on a grid in the plane of z.
+    equal units, carried along while the laws spread, and the border of the spectrum on a grid in the plane of z and on the real axis.
+    Whether a curve was missed shows in the shares: what a void's curve encloses are atoms and the islands found inside. Not so a void that
+    holds nothing, nor where L has a zero, so that curves run through the atom.
 
     Parameters
     ----------
     ens : DeepHebbian
     points : int
-        Lines of the search grids; a curve has that many points or more.
+        Lines of the search grids; curves are traced with steps of 6/points or less, in units of the size of W over tau.
+    complete : bool
+        Raise where the shares do not add up, so that a curve is missing.
 
     Returns
     -------
@@ -421,7 +425,7 @@ def trace_edges(ens, points: int = 120) -> list[Boundary]:
     NotApplicableError
         gamma = 0, with a real spectrum.
     ConvergenceError
-        A curve that cannot be followed, does not close, or still moves with the quadrature over units.
+        A curve that cannot be followed, does not close, or still moves with the quadrature over units; shares that do not add up.
 
     Examples
     --------
@@ -444,7 +448,7 @@ def trace_edges(ens, points: int = 120) -> list[Boundary]:
     starts = _seeds_equal(equal, points)
     if law.tau.var() == 0 and law.gain.var() == 0:
         found = [_finish(equal, curve) for curve in _collect(equal, starts, longest)]
-        return sorted(found, key=lambda b: -b.z.real.max())
+        return _sorted(ens, found, points, complete)
     starts = np.concatenate([curve[:: max(len(curve) // 16, 1)] for curve in _collect(equal, starts, 3 * longest)])
     for mix in np.linspace(0, 1, 11)[1:]:
         starts, residual, _ = _Surface(ens, mix).correct(starts)
@@ -457,7 +461,7 @@ def trace_edges(ens, points: int = 120) -> list[Boundary]:
         except ConvergenceError as error:
             last = error
         else:
-            return sorted(found, key=lambda b: -b.z.real.max())
+            return _sorted(ens, found, points, complete)
     raise ConvergenceError(
         f"with up to {_NODES[-2]} Gauss nodes in tau and in gain the edges do not settle. At small loads they run close to the segment "
         f"where -leak/tau lies: raise the load, or give tau as a discrete law. Last attempt: {last}",
@@ -482,7 +486,61 @@ def _seeds_grid(ens, surface, starts, points):
         change = void[a] != void[b]
         middle = 0.5 * (z[a] + z[b])[change]
         starts.append(surface.join(middle, np.where(void[a], sigma[a], sigma[b])[change]))
+    starts.append(_seeds_real(ens, surface, low - width, high + width))
     return np.concatenate(starts)
+
+
+def _seeds_real(ens, surface, low, high):
+    """The same on the real axis, denser towards -leak/tau: islands of units of one timescale are thinner than any cell of the grid."""
+    from . import hebbian
+
+    count = int(np.clip(2e5 / len(hebbian._angles(ens, 0)), 50, 200))
+    near = [-ens.leak / tau for tau in _atoms(ens)[0][:6]]
+    away = surface.unit_z * np.geomspace(1e-4, 0.3, count // 5)
+    x = np.unique(np.concatenate([np.linspace(low, high, count), *(a + sign * away for a in near for sign in (1, -1))]))
+    last = hebbian._solve(ens, x + 0j, levels=1)[1][-1]
+    void = (last.u == 0) & (last.e < 1) & last.found
+    change = void[1:] != void[:-1]
+    sigma = np.where(void[:-1], last.sigma[:-1], last.sigma[1:]).real
+    return surface.join(0.5 * (x[1:] + x[:-1])[change] + 0j, sigma[change] + 0j)
+
+
+def _atoms(ens):
+    """Timescales that a finite share of the units has, and the shares of eigenvalues at -leak/tau: of w n such units, P see a pattern each."""
+    tau, h, w = ens.units.joint.nodes(_NODES[0])
+    values = np.asarray(ens.units.joint.tau.atoms()[0], float)
+    same = np.isclose(tau, values[:, None], rtol=1e-12)
+    return values, np.array([w[k].sum() - min(ens.load, w[k & (h > 0)].sum()) for k in same], float)
+
+
+def _sorted(ens, found, points, complete):
+    """The curves by their right ends, after the shares have been added up."""
+    tau, weight = _atoms(ens)
+    at = -ens.leak / tau
+    inside = np.array([[_winds(a, b.z[0]) and a is not b for b in found] for a in found], bool).reshape(len(found), len(found))
+    void = np.array([b.encloses_void for b in found], bool)
+    share = np.array([b.share for b in found])
+    holds = np.array([[_winds(b, a) for a in at] for b in found], bool).reshape(len(found), len(at))
+    off = [share[~void & ~inside[void].any(0)].sum() + weight[~holds.any(0)].sum() - 1]  # outermost curves and atoms outside of them
+    off.append(weight[in_spectrum(found, at)].sum())  # about an atom there is a void
+    for k in np.flatnonzero(void):  # an island or an atom belongs to the innermost void around it
+        deeper = void & inside[k]
+        off.append(weight[holds[k]].sum() + share[~void & inside[k] & ~inside[deeper].any(0)].sum() - share[k])
+    off = np.abs(off) if np.isfinite(share).all() else np.zeros(1)  # a curve through the atom has no share
+    limit = max(0.01, 72 / points**2)  # of the trapezoidal sums, whose error falls as the square of the steps; 0.012 was seen at 60 points
+    if complete and off.max() > limit:
+        raise ConvergenceError(
+            f"a curve is missing: those found leave out {off.max():.3g} of the eigenvalues. Take more than {points} points, or complete=False "
+            "for the curves that were found",
+            None,
+        )
+    return sorted(found, key=lambda b: -b.z.real.max())
+
+
+def _winds(boundary, z):
+    away = boundary.z - z
+    with np.errstate(all="ignore"):
+        return bool(abs(np.angle(away[1:] / away[:-1]).sum()) > np.pi)
 
 
 def _finish(surface, curve, within=1e-6):
@@ -499,7 +557,7 @@ def _finish(surface, curve, within=1e-6):
     g = surface.resolvent(curve)
     raw = float((np.sum(0.5 * (g[1:] + g[:-1]) * np.diff(z)) / (2j * np.pi)).real)
     w = np.array([1 / surface.green(*pair)[0] for pair in zip(z, sigma, strict=True)])
-    pinched = len(surface.zeros()) and np.abs(w).min() < _PINCH * np.abs(w).max()
+    pinched = np.abs(w).min() < surface.narrow()  # where L has no zeros the right side is 0
     return Boundary(z, sigma, float(worst), float(moved), np.nan if pinched else (raw if void else -raw), void)
 
 
