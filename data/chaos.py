@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from scipy import stats
+from storing import rounded, write
 
 import rmtlib as rmt
 from rmtlib.dynamics.activations import Activation
@@ -74,21 +75,9 @@ def population_exponent(ens, n, seed):
     return {"n": n, "seed": seed, "exponent": float(found.exponents[0]), "within": float(found.error[0]), "drift": float(found.drift[0])}
 
 
-def rounded(x):
-    if isinstance(x, dict):
-        return {key: rounded(value) for key, value in x.items()}
-    if isinstance(x, list):
-        return [rounded(value) for value in x]
-    return float(f"{x:.6g}") if isinstance(x, float) else x
-
-
 def main():
-    path, rows = Path(__file__).with_suffix(".json"), {}
-
-    def keep(name, value):
-        rows[name] = value
-        path.write_text(json.dumps(rounded(rows)).replace("}, {", "},\n{") + "\n", encoding="utf-8")
-
+    rows = {}
+    keep = rows.__setitem__
     ens = excitation_and_inhibition()
     keep("populations", [populations(ens, n, seed) for n, many in ((1000, 6), (2000, 6)) for seed in range(many)])
     keep("population exponents", [population_exponent(ens, 2000, seed) for seed in range(4)])
@@ -106,6 +95,7 @@ def main():
                     for c in (10, 20, 40, 80) for g in (1.5, 2.0)])  # fmt: skip
     keep("quiet", [{"g": g} | exponent(dense(g), n, m, 200) for g in (1.5, 2.0, 3.0) for n, m in sizes])
     keep("timescales", [{"g": g} | exponent(dense(g, TWO), n, m, 300, step=0.2) for g in (2.5, 4.0) for n, m in sizes])
+    write(Path(__file__).with_suffix(".json"), json.dumps(rounded(rows)).replace("}, {", "},\n{") + "\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from storing import rounded, write
 from tqdm import tqdm
 
 from rmtlib.dynamics.activations import activation, shifted
@@ -66,14 +67,6 @@ def case(sigma, g, noise, n, seed, windows, length, trials, equal_time=False):
     return row
 
 
-def rounded(x):
-    if isinstance(x, dict):
-        return {key: rounded(value) for key, value in x.items()}
-    if isinstance(x, list):
-        return [rounded(value) for value in x]
-    return float(f"{x:.6g}") if isinstance(x, float) else x
-
-
 def main():
     rows = {"long": [case("tanh", 1.2, 1.0, 200, 1, 50_000, 30.0, 250)]}
     rows["activations"] = [
@@ -89,7 +82,7 @@ def main():
     ]
     rows["sizes"] = [case(*c, equal_time=True) for c in tqdm(cases, desc="networks")]
     path = Path(__file__).with_suffix(".json")
-    path.write_text(json.dumps(rounded(rows)).replace("}, {", "},\n{") + "\n", encoding="utf-8")
+    write(path, json.dumps(rounded(rows)).replace("}, {", "},\n{") + "\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from storing import rounded, write
 
 from rmtlib import Network
 from rmtlib.dynamics.lyapunov import lyapunov_exponents
@@ -73,22 +74,15 @@ def more():
     return {"seeds": list(MORE), "edges": ends, "cases": cases, "exponents at load 0.3, with errors": exponents}
 
 
-def rounded(x):
-    if isinstance(x, dict):
-        return {key: rounded(value) for key, value in x.items()}
-    if isinstance(x, list):
-        return [rounded(value) for value in x]
-    return float(f"{x:.6g}") if isinstance(x, float) else x
-
-
 def main():
+    path = Path(__file__).with_suffix(".json")
     if "more" in sys.argv[1:]:
-        found = json.loads(Path("data/sequences.json").read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     else:
         cases = [case(*parameters) for parameters in CASES]
         found = {"n": N, "seeds": SEEDS, "duration": DURATION, "settle": SETTLE, "cases": cases}
     found["more"] = more()
-    Path("data/sequences.json").write_text(json.dumps(rounded(found), indent=1) + "\n")
+    write(path, json.dumps(rounded(found), indent=1) + "\n")
 
 
 if __name__ == "__main__":
